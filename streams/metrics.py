@@ -1,0 +1,193 @@
+"""What a worker counts and measures, under the names that operators rely on.
+
+Names are part of the contract (``driftline_`` prefix, base units, ``_total`` on counters). No label
+ever holds a sensor id: the number of time series depends on the configuration and on the number of
+partitions, never on how many sensors there are.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
+
+LABEL_OUTCOMES: Final = ("matched", "early", "duplicate", "orphan", "expired", "evicted")
+"""What became of a label; the same words as ``learners.labels``."""
+
+ADAPTATION_ACTIONS: Final = ("reset", "relearn", "retrain", "promote", "rollback", "reject")
+"""The actions of an adaptation record."""
+
+CHECKPOINT_OUTCOMES: Final = ("committed", "failed", "fenced")
+"""How a checkpoint ended: durable, to be tried again, or refused because another worker owns it."""
+
+# A checkpoint is one small transaction (about 10 ms) that must end within the session time-out.
+_CHECKPOINT_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+# A restore reads one partition of the state topic: milliseconds when empty, a minute for millions.
+_RESTORE_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+class Reason(StrEnum):
+    """Why a record became a dead letter: the values of the label ``reason``, and no others."""
+
+    EMPTY = "empty"
+    ENCODING = "encoding"
+    JSON = "json"
+    DUPLICATE_KEY = "duplicate_key"
+    TIMESTAMP = "timestamp"
+    SCHEMA = "schema"
+    PROCESSING = "processing"
+
+
+_WORDS: Final = (
+    (Reason.EMPTY, ("empty", "null value", "tombstone", "not null")),
+    (Reason.ENCODING, ("utf-8", "byte order mark")),
+    (Reason.DUPLICATE_KEY, ("duplicate", "doubled", "once", "twice")),
+    (Reason.JSON, ("json", "nested")),
+)
+
+
+def dead_letter_reason(stage: str, message: str) -> Reason:
+    """Sort a dead letter into one of a few reasons, so that the label stays bounded.
+
+    Parameters
+    ----------
+    stage
+        Where the record was refused: ``processing`` for a defect in our own code, else a decoding
+        stage.
+    message
+        The message of the `schemas.errors.InvalidMessage`: the path and what was expected, as in
+        ``$.value: expected a finite number``. The text after the path is never copied into the
+        label.
+
+    Examples
+    --------
+    >>> dead_letter_reason("decode", "$.ts: expected RFC 3339 with a zone or Unix seconds")
+    <Reason.TIMESTAMP: 'timestamp'>
+    """
+    if stage == Reason.PROCESSING:
+        return Reason.PROCESSING
+    path, _, expected = message.partition(": ")
+    words = expected.casefold()
+    if path == "$":
+        for reason, hints in _WORDS:
+            if any(hint in words for hint in hints):
+                return reason
+        return Reason.SCHEMA
+    if any(hint in words for hint in ("duplicate", "doubled", "only once", "twice")):
+        return Reason.DUPLICATE_KEY
+    return Reason.TIMESTAMP if path == "$.ts" else Reason.SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """The metrics of one process, all registered with one registry.
+
+    Build it with `create`: the registry is handed in, so that tests and several workers in one
+    process do not share counts.
+    """
+
+    registry: CollectorRegistry
+    events: Counter
+    labels: Counter
+    dead_letters: Counter
+    drift_events: Counter
+    adaptations: Counter
+    skipped: Counter
+    checkpoints: Counter
+    rebalances: Counter
+    sensors: Gauge
+    partitions: Gauge
+    state_bytes: Counter
+    records_behind: Gauge
+    processing_lag: Gauge
+    checkpoint_duration: Histogram
+    restore_duration: Histogram
+    model: Info
+    build: Info
+
+    @classmethod
+    def create(cls, registry: CollectorRegistry) -> Metrics:
+        """Register all metrics with `registry`; label values known beforehand start at zero.
+
+        Raises
+        ------
+        ValueError
+            If the registry already holds metrics of these names.
+        """
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(f"driftline_{name}", text, labels, registry=registry)
+
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
+            return Gauge(f"driftline_{name}", text, labels, registry=registry)
+
+        metrics = cls(
+            registry=registry,
+            events=counter("events", "Sensor events scored by this process."),
+            labels=counter("labels", "Labels received, by what became of them.", "outcome"),
+            dead_letters=counter(
+                "dead_letters", "Records written to the dead-letters topic.", "reason"
+            ),
+            drift_events=counter(
+                "drift_events",
+                "Drift events written to the alerts topic.",
+                "detector",
+                "kind",
+                "diagnosis",
+            ),
+            adaptations=counter("adaptations", "Adaptation records written, by action.", "action"),
+            skipped=counter(
+                "skipped", "Replayed records skipped because their effects were already durable."
+            ),
+            checkpoints=counter("checkpoints", "Checkpoints, by how they ended.", "outcome"),
+            rebalances=counter("rebalances", "Changes of the partitions assigned to this worker."),
+            sensors=gauge("sensors", "Sensors in state here, restored ones included."),
+            partitions=gauge("partitions", "Partitions owned by this worker."),
+            state_bytes=counter("state_bytes", "Bytes of state written to the state topic."),
+            records_behind=gauge(
+                "records_behind",
+                "Records of an owned partition that are not yet processed.",
+                "topic",
+                "partition",
+            ),
+            processing_lag=gauge(
+                "processing_lag_seconds",
+                "How far processing is behind the time the records were written, worst partition.",
+            ),
+            checkpoint_duration=Histogram(
+                "driftline_checkpoint_duration_seconds",
+                "Time from the begin of a checkpoint to its commit.",
+                registry=registry,
+                buckets=_CHECKPOINT_BUCKETS,
+            ),
+            restore_duration=Histogram(
+                "driftline_restore_duration_seconds",
+                "Time to restore the state of one partition.",
+                registry=registry,
+                buckets=_RESTORE_BUCKETS,
+            ),
+            model=Info(
+                "driftline_model",
+                "What is learned: one series for each configured learner.",
+                ("task", "model"),
+                registry=registry,
+            ),
+            build=Info("driftline_build", "What is running.", registry=registry),
+        )
+        for reason in Reason:
+            metrics.dead_letters.labels(reason.value)
+        for outcome in LABEL_OUTCOMES:
+            metrics.labels.labels(outcome)
+        for action in ADAPTATION_ACTIONS:
+            metrics.adaptations.labels(action)
+        for outcome in CHECKPOINT_OUTCOMES:
+            metrics.checkpoints.labels(outcome)
+        return metrics
+
+    def forget_partition(self, topic: str, partition: int) -> None:
+        """Drop the series of a partition that was revoked: it has a new owner who reports it."""
+        with suppress(KeyError):  # the lag of the partition was never known
+            self.records_behind.remove(topic, str(partition))
