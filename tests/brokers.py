@@ -140,11 +140,16 @@ class KafkaServer:
         """Start it, or start it again on the same ports and data, and wait until it serves."""
         assert self._guard is None, "already started"
         if not (self.directory / "data").exists():
-            cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            # A leading "-" would be read as an option.
+            cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().strip("=").replace("-", "_")
             arguments = ["format", "--standalone", "-t", cluster_id, "-c", str(self._properties)]
-            subprocess.run(
-                self._java("kafka.tools.StorageTool", *arguments), check=True, capture_output=True
+            formatted = subprocess.run(
+                self._java("kafka.tools.StorageTool", *arguments),
+                capture_output=True,
+                text=True,
+                check=False,
             )
+            assert formatted.returncode == 0, formatted.stdout + formatted.stderr
         command = self._java("kafka.Kafka", str(self._properties))
         self._guard = subprocess.Popen(
             ["bash", "-c", _GUARD, str(self.log), *command],
