@@ -44,15 +44,14 @@ class Allowed:
             return "true or false"
         if self.kind is str:
             return "one of " + ", ".join(self.choices)
-        limits = []
+        words = ["an integer" if self.kind is int else "a number"]
         if self.above is not None:
-            limits.append(f"above {self.above:g}")
+            words.append(f"above {self.above}")
         if self.low is not None:
-            limits.append(f"at least {self.low:g}")
+            words.append(f"from {self.low}" if self.high is not None else f"not below {self.low}")
         if self.high is not None:
-            limits.append(f"at most {self.high:g}")
-        noun = "an integer" if self.kind is int else "a number"
-        return " ".join([noun, " and ".join(limits)]).rstrip()
+            words.append(f"to {self.high}")
+        return " ".join(words)
 
     def admits(self, value: object) -> bool:
         """Tell whether `value` has the right type and lies within the limits."""

@@ -1,0 +1,380 @@
+"""One signal of one sensor: learn what is normal, watch it, say what changed and since when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from detectors.base import LARGEST, Detector
+from detectors.calibration import Reference, reference_of
+from detectors.registry import Parameter, create
+from schemas.errors import ConfigurationError
+
+Kind = Literal["warning", "drift"]
+Direction = Literal["up", "down", "none"]
+
+Z_LIMIT = 10.0
+"""Detectors see no value farther from the reference than this many scales: one wild reading is
+no drift, and two are none either."""
+
+ALLOWANCE = 0.5
+"""The slack k of the CUSUM that dates a change: best for shifts of one scale."""
+
+FEWEST_ONES = 5
+PATIENCE = 50
+"""A bit detector's drift stands once it has seen `FEWEST_ONES` ones, the last of them at most
+`PATIENCE` values after the alarm. DDM alone calls one error after 1,000 right answers a drift."""
+
+UNSCALED_WARMUP = 30
+SMALLEST_UNSCALED_STD = 0.05
+"""For signals that are bits or shares: a run of zeros does not make the first one a thousand
+standard deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in the input: a source offset, and the event's time in microseconds since 1970."""
+
+    offset: int
+    ts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Count, mean and sample standard deviation, in the signal's own unit."""
+
+    n: int
+    mean: float
+    std: float
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one detector found at one event.
+
+    Attributes
+    ----------
+    detector
+        Its name.
+    kind
+        ``"warning"`` or ``"drift"``.
+    direction
+        Which way the mean went.
+    score, threshold
+        The detector's statistic and its limit, where it has them; in reference scales for a
+        scaled signal.
+    change_point
+        Since when, by maximum likelihood under a shift of the mean (Page's CUSUM).
+    before, after
+        The signal up to the change point, and from there on.
+    """
+
+    detector: str
+    kind: Kind
+    direction: Direction
+    score: float | None
+    threshold: float | None
+    change_point: Position
+    before: Statistics | None
+    after: Statistics | None
+
+
+class _Moments:
+    """Count, mean and sum of squared deviations (Welford)."""
+
+    __slots__ = ("m2", "mean", "n")
+
+    def __init__(self, n: int = 0, mean: float = 0.0, m2: float = 0.0) -> None:
+        self.n = n
+        self.mean = mean
+        self.m2 = m2
+
+    def add(self, x: float) -> None:
+        self.n = n = self.n + 1
+        delta = x - self.mean
+        self.mean = mean = self.mean + delta / n
+        self.m2 += delta * (x - mean)
+
+    def statistics(self) -> Statistics | None:
+        if self.n == 0:
+            return None
+        std = math.sqrt(self.m2 / (self.n - 1)) if self.n > 1 else 0.0
+        return Statistics(self.n, self.mean, std)
+
+
+class _Side:
+    """One side of the CUSUM: its sum, and what has come since the sum last left zero."""
+
+    __slots__ = ("before", "began", "since", "sum")
+
+    def __init__(self) -> None:
+        self.sum = 0.0
+        self.began: Position | None = None
+        self.before = _Moments()
+        self.since = _Moments()
+
+    def begin(self, at: Position, seen: _Moments) -> None:
+        self.began = at
+        self.before = _Moments(seen.n, seen.mean, seen.m2)
+        self.since = _Moments()
+
+
+class _Attached:
+    """A detector at work on the signal."""
+
+    __slots__ = ("bit", "detector", "ones", "patience", "warned")
+
+    def __init__(self, detector: Detector) -> None:
+        self.detector = detector
+        self.bit = detector.domain == "bit"
+        self.restart()
+
+    def restart(self) -> None:
+        self.detector.reset()
+        self.ones = 0
+        self.patience = 0
+        self.warned = False
+
+    def step(self, z: float, bit: int) -> Kind | None:
+        """Feed the detector; tell what it found now, a warning only when it begins."""
+        detector = self.detector
+        if not self.bit:
+            detector.update(z)
+            if detector.drift_detected:
+                return "drift"
+        elif bit < 0:
+            return None
+        else:
+            self.ones += bit
+            if self.patience:
+                self.patience -= 1
+            else:
+                detector.update(bit)
+                if not detector.drift_detected:
+                    return self._warning()
+                if self.ones < FEWEST_ONES:
+                    self.patience = PATIENCE
+            if self.ones >= FEWEST_ONES:
+                return "drift"
+            if not self.patience:  # unconfirmed; the detector's next update starts from nothing
+                self.ones = 0
+            return None
+        return self._warning()
+
+    def _warning(self) -> Kind | None:
+        warned = self.detector.warning_detected and (not self.bit or self.ones >= FEWEST_ONES)
+        begins = warned and not self.warned
+        self.warned = warned
+        return "warning" if begins else None
+
+
+class SignalMonitor:
+    """Watches one signal with several detectors, and explains what they find.
+
+    A scaled signal is first learned: its first `warmup` values give a robust reference. From
+    then on each value's distance from it, in reference scales and limited to ±10, goes to the
+    detectors of real numbers; detectors of bits get whether the value exceeds the warm-up's 0.9
+    quantile. An unscaled signal (0 and 1, or a share) goes to them as it is, from the first
+    value.
+
+    After a drift the monitor takes what follows as the new normal: everything is learned again.
+    Memory is bounded, whatever comes.
+
+    Parameters
+    ----------
+    detectors
+        Name and parameters of each detector; no name twice.
+    warmup
+        Values the reference is taken from, at least 10.
+    scaled
+        Measure the values against a reference.
+    alarm_on
+        ``"up"``: a drift downwards is no finding (a falling error is learning); the monitor
+        takes it as the new normal all the same.
+
+    Raises
+    ------
+    ConfigurationError
+        An unknown detector or parameter, a detector twice, too short a warm-up.
+    """
+
+    __slots__ = (
+        "_alarm_on",
+        "_attached",
+        "_buffer",
+        "_down",
+        "_per_scale",
+        "_reference",
+        "_scaled",
+        "_seen",
+        "_up",
+        "_warmup",
+    )
+
+    def __init__(
+        self,
+        detectors: Sequence[tuple[str, Mapping[str, Parameter]]],
+        warmup: int,
+        scaled: bool = True,
+        alarm_on: Literal["both", "up"] = "both",
+    ) -> None:
+        names = [name for name, _ in detectors]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigurationError("detectors", names, f"{name} once")
+        if warmup < 10:
+            raise ConfigurationError("detectors.warmup", warmup, "an integer at least 10")
+        self._attached = tuple(_Attached(create(name, **params)) for name, params in detectors)
+        self._warmup = warmup
+        self._scaled = scaled
+        self._alarm_on = alarm_on
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the reference and all that the detectors have seen; learn again."""
+        self._buffer: list[float] = []
+        self._reference: Reference | None = None
+        self._per_scale = 0.0
+        self._seen = _Moments()
+        self._up = _Side()
+        self._down = _Side()
+        for attached in self._attached:
+            attached.restart()
+
+    @property
+    def reference(self) -> Statistics | None:
+        """What counts as normal now; none during the warm-up and for an unscaled signal."""
+        reference = self._reference
+        if reference is None:
+            return None
+        return Statistics(reference.n, reference.mean, reference.std)
+
+    @property
+    def outliers_in_warmup(self) -> int:
+        """Values that the present reference leaves out as wild."""
+        return self._reference.outliers if self._reference else 0
+
+    def clip(self, x: float, sigmas: float = 20.0) -> float:
+        """Limit `x` to so many scales from the reference; as it is while there is none."""
+        reference = self._reference
+        if reference is None:
+            return x
+        reach = sigmas * reference.scale
+        return min(max(x, reference.mean - reach), reference.mean + reach)
+
+    def update(self, x: float, at: Position) -> tuple[Finding, ...]:
+        """Take the signal's next value.
+
+        Parameters
+        ----------
+        x
+            The value, in the signal's own unit. NaN is left out; beyond ±1e100 it counts as
+            ±1e100.
+        at
+            Where it comes from.
+
+        Returns
+        -------
+        tuple of Finding
+            At most one for each detector, in their order; mostly none.
+        """
+        if not -LARGEST <= x <= LARGEST:
+            if x != x:
+                return ()
+            x = math.copysign(LARGEST, x)
+        seen = self._seen
+        reference = self._reference
+        if reference is not None:
+            z = (x - reference.mean) * self._per_scale
+            if z > Z_LIMIT:
+                z = Z_LIMIT
+            elif z < -Z_LIMIT:
+                z = -Z_LIMIT
+            usual = reference.mean + z * reference.scale
+            fed = z
+            bit = 1 if x > reference.limit else 0
+        elif self._scaled:
+            self._buffer.append(x)
+            if len(self._buffer) >= self._warmup:
+                self._calibrate()
+            return ()
+        else:
+            z = self._unscaled_distance(x)
+            usual = fed = x
+            bit = int(x) if x == 0 or x == 1 else -1
+
+        side = self._up
+        total = side.sum + z - ALLOWANCE
+        if total > 0.0:
+            if side.sum == 0.0:
+                side.begin(at, seen)
+            side.sum = total
+            side.since.add(x)
+        else:
+            side.sum = 0.0
+        side = self._down
+        total = side.sum - z - ALLOWANCE
+        if total > 0.0:
+            if side.sum == 0.0:
+                side.begin(at, seen)
+            side.sum = total
+            side.since.add(x)
+        else:
+            side.sum = 0.0
+        seen.add(usual)
+
+        found: list[tuple[_Attached, Kind]] = []
+        for attached in self._attached:
+            kind = attached.step(fed, bit)
+            if kind is not None:
+                found.append((attached, kind))
+        return self._explain(found, at) if found else ()
+
+    def _unscaled_distance(self, x: float) -> float:
+        seen = self._seen
+        if seen.n < UNSCALED_WARMUP:
+            return 0.0
+        std = max(math.sqrt(seen.m2 / seen.n), SMALLEST_UNSCALED_STD)
+        return min(max((x - seen.mean) / std, -Z_LIMIT), Z_LIMIT)
+
+    def _calibrate(self) -> None:
+        values, self._buffer = self._buffer, []
+        reference = self._reference = reference_of(values)
+        self._per_scale = 1.0 / reference.scale
+        for x in values:
+            # The detectors know the warm-up, so that a change right after it is one to them.
+            z = min(max((x - reference.mean) * self._per_scale, -Z_LIMIT), Z_LIMIT)
+            bit = 1 if x > reference.limit else 0
+            self._seen.add(reference.mean + z * reference.scale)
+            for attached in self._attached:
+                if attached.step(z, bit) == "drift":
+                    attached.restart()
+
+    def _explain(
+        self, found: Sequence[tuple[_Attached, Kind]], at: Position
+    ) -> tuple[Finding, ...]:
+        side = self._up if self._up.sum >= self._down.sum else self._down
+        direction: Direction = "up" if side is self._up else "down"
+        change_point, before, after = side.began, side.before, side.since
+        if side.sum == 0.0 or change_point is None:
+            direction, change_point, before, after = "none", at, self._seen, _Moments()
+        silent = self._alarm_on == "up" and direction == "down"
+        findings = tuple(
+            Finding(
+                attached.detector.name,
+                kind,
+                direction,
+                attached.detector.score,
+                attached.detector.threshold,
+                change_point,
+                before.statistics(),
+                after.statistics(),
+            )
+            for attached, kind in found
+            if not silent
+        )
+        if any(kind == "drift" for _, kind in found):
+            self.reset()
+        return findings
