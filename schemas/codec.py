@@ -117,36 +117,28 @@ def decode_reading(raw: bytes | None) -> Reading:
     >>> decode_reading(b'{"sensor_id":"press-7","ts":"2026-01-05T12:00:00.250Z","value":21.4}')
     Reading(sensor_id='press-7', ts=1767614400250000, value=21.4, features=None, event_id=None)
     """
+    if raw is None:
+        raise InvalidMessage("$", _OBJECT)
     try:
-        wire = _decode_wire_reading(raw)  # type: ignore[arg-type]
+        wire = _decode_wire_reading(raw)
         ts = wire.ts
-        strings = 5 if type(ts) is str else 4
-        us = parse_timestamp(ts)
-        value = wire.value
         features = wire.features
-        if features is _UNSET:
-            if value is not _UNSET:
-                event_id = wire.event_id
-                if event_id is _UNSET:
-                    event_id = None
-                else:
-                    strings += 2
-                if raw.count(b'"') == 2 * strings and b"\\" not in raw:  # type: ignore[union-attr]
-                    return Reading(wire.sensor_id, us, value, None, event_id)
-        elif value is _UNSET:
-            strings += len(features)
+        # Only what is surely there is counted, so a field too many makes the sums differ.
+        quotes = 10 if type(ts) is str else 8
+        if wire.event_id is not None:
+            quotes += 4
+        if features is None:
+            value = wire.value
+        else:
+            value = None
+            quotes += 2 * len(features)
             for feature in features.values():
                 if type(feature) is str:
-                    strings += 1
-            event_id = wire.event_id
-            if event_id is _UNSET:
-                event_id = None
-            else:
-                strings += 2
-            if raw.count(b'"') == 2 * strings and b"\\" not in raw:  # type: ignore[union-attr]
-                return Reading(wire.sensor_id, us, None, features, event_id)
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-        pass  # whatever it is, the plain decoder says it better
+                    quotes += 2
+        if value is not _UNSET and raw.count(b'"') == quotes and b"\\" not in raw:
+            return Reading(wire.sensor_id, parse_timestamp(ts), value, features, wire.event_id)
+    except _NOT_PLAIN:
+        pass
     return _plain_reading(raw)
 
 
@@ -158,16 +150,17 @@ def decode_label(raw: bytes | None) -> Label:
     InvalidMessage
         With the path of what is wrong and what was expected there.
     """
+    if raw is None:
+        raise InvalidMessage("$", _OBJECT)
     try:
-        wire = _decode_wire_label(raw)  # type: ignore[arg-type]
+        wire = _decode_wire_label(raw)
         label = wire.label
         strings = 6 + (type(wire.ts) is str) + (type(label) is str)
-        us = parse_timestamp(wire.ts)
-        if raw.count(b'"') == 2 * strings and b"\\" not in raw:  # type: ignore[union-attr]
-            if type(label) is not int or _SMALLEST_INT <= label <= _LARGEST_INT:
-                return Label(wire.sensor_id, wire.event_id, us, label)
-    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
-        pass  # whatever it is, the plain decoder says it better
+        fits = type(label) is not int or _SMALLEST_INT <= label <= _LARGEST_INT
+        if fits and raw.count(b'"') == 2 * strings and b"\\" not in raw:
+            return Label(wire.sensor_id, wire.event_id, parse_timestamp(wire.ts), label)
+    except _NOT_PLAIN:
+        pass
     return _plain_label(raw)
 
 
@@ -227,14 +220,14 @@ _IdText = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_LENGTH)]
 class _WireReading(msgspec.Struct, gc=False):
     sensor_id: _IdText
     ts: str | int | float
-    value: float | None | msgspec.UnsetType = _UNSET
+    value: float | msgspec.UnsetType | None = _UNSET
     features: (
         Annotated[
             dict[_IdText, float | str | None], msgspec.Meta(min_length=1, max_length=MAX_FEATURES)
         ]
-        | msgspec.UnsetType
-    ) = _UNSET
-    event_id: _IdText | msgspec.UnsetType = _UNSET
+        | None
+    ) = None
+    event_id: _IdText | None = None
 
 
 class _WireLabel(msgspec.Struct, gc=False):
@@ -244,6 +237,8 @@ class _WireLabel(msgspec.Struct, gc=False):
     label: bool | int | float | str
 
 
+# Why a message is not of the plain shape does not matter: the plain decoder says it better.
+_NOT_PLAIN: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 _decode_wire_reading: Final = msgspec.json.Decoder(_WireReading).decode
 _decode_wire_label: Final = msgspec.json.Decoder(_WireLabel).decode
 

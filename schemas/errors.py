@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _SHOWN = 100
+_LISTED = 20
 
 
 class DriftlineError(Exception):
@@ -64,6 +65,7 @@ class ConfigurationError(DriftlineError):
         self.allowed = allowed
 
     def __str__(self) -> str:
+        """One line for the user."""
         value = shorten(repr(self.value))
         return f"{shorten(self.field)}: {value} is not allowed: expected {_line(self.allowed)}"
 
@@ -82,12 +84,14 @@ class UnknownKey(ConfigurationError):
     def __init__(self, field: str, known: Iterable[str]) -> None:
         candidates = tuple(known)
         guess = nearest(field, candidates)
-        allowed = f"did you mean {guess}?" if guess else f"known are {', '.join(candidates)}"
+        listed = ", ".join(candidates[:_LISTED]) + (", …" if len(candidates) > _LISTED else "")
+        allowed = f"did you mean {guess}?" if guess else f"known are {listed}"
         super().__init__(field, None, allowed)
         # what pickle hands to the constructor
         self.args = (field, candidates)
 
     def __str__(self) -> str:
+        """One line for the user."""
         return f"{shorten(self.field)} is not a known key: {_line(self.allowed)}"
 
 
@@ -113,6 +117,7 @@ class InvalidMessage(DriftlineError, ValueError):
         self.expected = expected
 
     def __str__(self) -> str:
+        """One line for the user."""
         return f"{shorten(self.path)}: expected {_line(self.expected)}"
 
 
@@ -139,19 +144,23 @@ class BrokerGone(DriftlineError):
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that ``name`` was most likely meant to be, or None.
 
-    Of dotted names, one that ends in the same last part is a match wherever it stands.
+    Of dotted names those under the same parent are looked at first, then those that end alike
+    under another one: ``bootstrap_servers`` was meant to be ``kafka.bootstrap_servers``.
     """
-    candidates = list(known)
-    spelled = name.lower().replace("-", "_")
-    by_spelling = {candidate.lower().replace("-", "_"): candidate for candidate in candidates}
-    if spelled in by_spelling:
-        return by_spelling[spelled]
-    tail = spelled.rpartition(".")[2]
-    for spelling, candidate in by_spelling.items():
-        if spelling.rpartition(".")[2] == tail:
-            return candidate
-    found = difflib.get_close_matches(spelled, by_spelling, n=1, cutoff=0.6)
-    return by_spelling[found[0]] if found else None
+    parent, tail = _split(name)
+    candidates = [(candidate, *_split(candidate)) for candidate in known]
+    siblings = {end: candidate for candidate, above, end in candidates if above == parent}
+    found = difflib.get_close_matches(tail, siblings, n=1, cutoff=0.6)
+    if found:
+        return siblings[found[0]]
+    elsewhere = {end: candidate for candidate, _, end in reversed(candidates)}
+    found = difflib.get_close_matches(tail, elsewhere, n=1, cutoff=0.8)
+    return elsewhere[found[0]] if found else None
+
+
+def _split(name: str) -> tuple[str, str]:
+    parent, _, tail = name.lower().replace("-", "_").rpartition(".")
+    return parent, tail
 
 
 def shorten(text: str, limit: int = _SHOWN) -> str:

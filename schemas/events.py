@@ -25,7 +25,6 @@ from pydantic import (
     WithJsonSchema,
     model_validator,
 )
-from pydantic.json_schema import JsonDict
 from pydantic_core import PydanticCustomError
 
 from schemas.timestamps import MAX_US, MIN_US, format_timestamp, parse_timestamp
@@ -79,7 +78,9 @@ def _read_time(value: object, info: ValidationInfo) -> object:
         try:
             return parse_timestamp(value)
         except ValueError as error:
-            raise PydanticCustomError("timestamp", "expected {phrase}", {"phrase": str(error)}) from None
+            raise PydanticCustomError(
+                "timestamp", "expected {phrase}", {"phrase": str(error)}
+            ) from None
     return value
 
 
@@ -136,20 +137,13 @@ class _Given(Message):
     """A message of others: only the fields that were given are written."""
 
 
-def _value_or_features(schema: JsonDict) -> None:
+def _value_or_features(schema: dict[str, Any]) -> None:
     schema["oneOf"] = [{"required": ["value"]}, {"required": ["features"]}]
-    properties = schema["properties"]
-    assert isinstance(properties, dict)
-    for name in ("features", "event_id"):
-        field = properties[name]
-        assert isinstance(field, dict)
-        options = field.pop("anyOf")
+    for name, field in schema["properties"].items():
         field.pop("default", None)
-        assert isinstance(options, list) and isinstance(options[0], dict)
-        field.update(options[0])
-    value = properties["value"]
-    assert isinstance(value, dict)
-    value.pop("default", None)
+        if name in ("features", "event_id"):
+            # may be left out, but not null
+            field.update(field.pop("anyOf")[0])
 
 
 class SensorEvent(_Given):
@@ -162,9 +156,7 @@ class SensorEvent(_Given):
     ts: Timestamp
     value: float | None = None
     features: (
-        Annotated[
-            dict[Id, float | Text | None], Field(min_length=1, max_length=MAX_FEATURES)
-        ]
+        Annotated[dict[Id, float | Text | None], Field(min_length=1, max_length=MAX_FEATURES)]
         | None
     ) = None
 

@@ -31,7 +31,7 @@ _PHRASES: Final = {
     "less_than_equal": "at most {le}",
     "list_type": "a list",
     "literal_error": "one of {expected}",
-    "missing": "this field",
+    "missing": "a value",
     "model_attributes_type": "an object",
     "model_type": "an object",
     "string_pattern_mismatch": "text of the form {pattern}",

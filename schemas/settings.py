@@ -36,7 +36,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
-    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     SettingsError,
@@ -72,9 +71,7 @@ __all__ = [
 CONFIG_FILE: Final = "driftline.toml"
 _PREFIX: Final = "DRIFTLINE_"
 
-DetectorName = Literal[
-    "adwin", "ddm", "page-hinkley", "kswin", "eddm", "hddm-a", "hddm-w", "cusum"
-]
+DetectorName = Literal["adwin", "ddm", "page-hinkley", "kswin", "eddm", "hddm-a", "hddm-w", "cusum"]
 TopicName = Literal[
     "sensors",
     "labels",
@@ -94,6 +91,19 @@ class _Allowed:
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+
+class _Words:
+    """A value that is told, not shown."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+_NOTHING: Final = _Words("nothing")
 
 
 def _no_bool(value: object) -> object:
@@ -177,12 +187,12 @@ class Kafka(_Section):
         if self.security_protocol.startswith("sasl"):
             if self.sasl_mechanism is None:
                 allowed = f"one, such as PLAIN, with {self.security_protocol}"
-                raise ConfigurationError("kafka.sasl_mechanism", None, allowed)
+                raise ConfigurationError("kafka.sasl_mechanism", _NOTHING, allowed)
             if self.sasl_mechanism.startswith(("PLAIN", "SCRAM")):
                 for name in ("sasl_username", "sasl_password"):
                     if getattr(self, name) is None:
                         allowed = f"one with {self.sasl_mechanism}"
-                        raise ConfigurationError(f"kafka.{name}", None, allowed)
+                        raise ConfigurationError(f"kafka.{name}", _NOTHING, allowed)
         return self
 
     def librdkafka(self) -> dict[str, str]:
@@ -296,6 +306,15 @@ class Labels(_Section):
     max_age: Seconds = 2_592_000.0
 
 
+def _scalar(value: object) -> object:
+    if not isinstance(value, bool | int | float | str):
+        raise PydanticCustomError("parameter", "expected a number, a string, true or false")
+    return value
+
+
+DetectorParameter = Annotated[bool | int | float | str, BeforeValidator(_scalar)]
+
+
 class Detectors(_Section):
     """Which detectors watch which signal; None is the built-in choice for that signal."""
 
@@ -307,7 +326,7 @@ class Detectors(_Section):
     feature: tuple[DetectorName, ...] | None = None
     warmup: Count = 100
     """Values that make the reference of a signal."""
-    params: dict[DetectorName, dict[str, bool | int | float]] = {}
+    params: dict[DetectorName, dict[str, DetectorParameter]] = {}
     """Parameters by detector, under River's names."""
 
     @field_validator("params", mode="before")
@@ -346,6 +365,7 @@ class Rule(_Section):
     actions: tuple[Literal["reset", "relearn", "retrain"], ...]
 
     def __str__(self) -> str:
+        """How an adaptation names the rule."""
         conditions = [
             f"{name}={value}"
             for name, value in (
@@ -574,7 +594,9 @@ def _from_file(config_file: Path | None) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         reason = (error.strerror or "not readable").lower()
-        raise ConfigurationError("-c", str(path), f"a TOML file that can be read ({reason})") from None
+        raise ConfigurationError(
+            "-c", str(path), f"a TOML file that can be read ({reason})"
+        ) from None
     except ValueError as error:
         raise ConfigurationError(str(path), _Words("its text"), f"TOML ({error})") from None
 
@@ -624,15 +646,11 @@ def _from_json(text: str) -> Any:
 
 # What is wrong, in one line.
 
-
-class _Words:
-    """A value that is told, not shown."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
+_SECTIONS: Final = tuple(
+    field.annotation
+    for field in Settings.model_fields.values()
+    if isinstance(field.default, BaseModel)
+)
 
 
 def _not_json(error: SettingsError) -> ConfigurationError:
@@ -648,28 +666,32 @@ def _explained(
     errors = error.errors(include_url=False)
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     location = [part for part in real_location(first["loc"], tree) if part != "[key]"]
-    prefix = f"{place}." if place else ""
-    name = prefix + dotted(location)
+    name = f"{place}.{dotted(location)}" if place else dotted(location)
     if first["type"] == "extra_forbidden":
-        parent, _, _ = name.rpartition(".")
+        parent = name.rpartition(".")[0]
         owner, _ = _at(model, location[:-1])
         siblings = [f"{parent}.{key}" if parent else key for key in _keys(owner)]
-        everything = [] if place else _dotted_keys(model)
-        return UnknownKey(name, siblings if nearest(name, siblings) else [*siblings, *everything])
+        everything = [*siblings, *([] if place else _dotted_keys(model))]
+        return UnknownKey(name, everything if nearest(name, everything) else siblings)
     _, field = _at(model, location)
-    allowed = next((item.text for item in field.metadata if isinstance(item, _Allowed)), None) if field else None
-    return ConfigurationError(name, _shown(first, field), allowed or phrase(first))
+    metadata = field.metadata if field is not None else []
+    allowed = [item.text for item in metadata if isinstance(item, _Allowed)]
+    expected = allowed[0] if allowed else phrase(first)
+    return ConfigurationError(name, _shown(first, field), expected.replace("an object", "a table"))
 
 
 def _shown(error: ErrorDetails, field: FieldInfo | None) -> object:
     value = error["input"]
     if error["type"] == "missing":
-        return _Words("nothing")
+        return _NOTHING
     if field is not None and "SecretStr" in repr(field.annotation):
         return _Words("'**********'")
     if isinstance(value, Mapping):
         return _Words("a table")
-    return _Words("a list") if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return _Words("a list")
+    # text in place of a table may hold a secret
+    return _Words("a single value") if field and field.annotation in _SECTIONS else value
 
 
 def _at(
