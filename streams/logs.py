@@ -21,7 +21,7 @@ from pydantic import SecretBytes, SecretStr
 if TYPE_CHECKING:
     from structlog.typing import EventDict, ExcInfo, Processor, WrappedLogger
 
-    from schemas.settings import LogSettings
+    from schemas.settings import Log
 
 MASK: Final = "**********"
 _SECRET_KEY: Final = re.compile(
@@ -34,7 +34,7 @@ _NOT_DATA: Final = frozenset({"exc_info", "stack_info", "_record", "_from_struct
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
+def configure(settings: Log, stream: TextIO | None = None) -> None:
     """Set up logging for this process; a second call replaces the first.
 
     Parameters

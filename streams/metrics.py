@@ -41,15 +41,7 @@ class Reason(StrEnum):
     PROCESSING = "processing"
 
 
-_WORDS: Final = (
-    (Reason.EMPTY, ("empty", "null value", "tombstone", "not null")),
-    (Reason.ENCODING, ("utf-8", "byte order mark")),
-    (Reason.DUPLICATE_KEY, ("duplicate", "doubled", "once", "twice")),
-    (Reason.JSON, ("json", "nested")),
-)
-
-
-def dead_letter_reason(stage: str, message: str) -> Reason:
+def dead_letter_reason(stage: str, message: str, value: bytes | None) -> Reason:
     """Sort a dead letter into one of a few reasons, so that the label stays bounded.
 
     Parameters
@@ -58,26 +50,28 @@ def dead_letter_reason(stage: str, message: str) -> Reason:
         Where the record was refused: ``processing`` for a defect in our own code, else a decoding
         stage.
     message
-        The message of the `schemas.errors.InvalidMessage`: the path and what was expected, as in
-        ``$.value: expected a finite number``. The text after the path is never copied into the
-        label.
+        The text of the `schemas.errors.InvalidMessage`: a path and what was expected there. None
+        of it is copied into the label.
+    value
+        The bytes of the record.
 
     Examples
     --------
-    >>> dead_letter_reason("decode", "$.ts: expected RFC 3339 with a zone or Unix seconds")
-    <Reason.TIMESTAMP: 'timestamp'>
+    >>> dead_letter_reason("decode", "$.value: expected a finite number", b'{"value":"x"}')
+    <Reason.SCHEMA: 'schema'>
     """
     if stage == Reason.PROCESSING:
         return Reason.PROCESSING
-    path, _, expected = message.partition(": ")
-    words = expected.casefold()
-    if path == "$":
-        for reason, hints in _WORDS:
-            if any(hint in words for hint in hints):
-                return reason
-        return Reason.SCHEMA
-    if any(hint in words for hint in ("duplicate", "doubled", "only once", "twice")):
+    if not value:
+        return Reason.EMPTY
+    # A path may hold any text, since it names a feature: the phrase is what follows it.
+    path, _, phrase = message.rpartition(": expected ")
+    if phrase == "this key once":
         return Reason.DUPLICATE_KEY
+    if path == "$" and "UTF-8" in phrase:
+        return Reason.ENCODING
+    if path == "$" and ("JSON" in phrase or "nested" in phrase):
+        return Reason.JSON
     return Reason.TIMESTAMP if path == "$.ts" else Reason.SCHEMA
 
 

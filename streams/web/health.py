@@ -14,7 +14,7 @@ class PartitionStatus(TypedDict):
     """
 
     partition: int
-    state: Literal["restoring", "running", "paused"]
+    state: Literal["restoring", "running", "paused", "unowned"]
     position: int | None
     behind: int | None
     sensors: int | None

@@ -13,7 +13,7 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -22,12 +22,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from schemas.errors import ConfigurationError
+from schemas.settings import Http
 from streams.logs import one_line
 from streams.web.health import HealthSource
 from streams.web.words import describe, explain
-
-if TYPE_CHECKING:
-    from schemas.settings import HttpSettings
 
 log = structlog.get_logger()
 
@@ -73,9 +71,7 @@ class WebServer:
         await self._runner.cleanup()
 
 
-async def start_web(
-    settings: HttpSettings, registry: CollectorRegistry, health: HealthSource
-) -> WebServer:
+async def start_web(settings: Http, registry: CollectorRegistry, health: HealthSource) -> WebServer:
     """Serve metrics, health and the page until stopped.
 
     If the port is taken, a free one is used and a warning names it: a second worker on the same
@@ -121,7 +117,7 @@ async def start_web(
     return WebServer(settings.host, runner.addresses[0][1], runner)
 
 
-def _refused(settings: HttpSettings, error: OSError) -> ConfigurationError:
+def _refused(settings: Http, error: OSError) -> ConfigurationError:
     if error.errno in (errno.EACCES, errno.EPERM):
         return ConfigurationError(
             "http.port", settings.port, "a port that this user may listen on, or 0 for a free one"

@@ -74,7 +74,10 @@ def describe(drift: Mapping[str, Any]) -> str:
     sentence = f"{what[0].upper()}{what[1:]}"
     before, after = _mean(drift.get("before")), _mean(drift.get("after"))
     if before is not None and after is not None:
-        sentence += f": mean {before:.4g} before, {after:.4g} since"
+        if drift.get("signal") == "missing":  # 1 for a missing reading, 0 for one that is there
+            sentence += f": {before:.0%} before, {after:.0%} since"
+        else:
+            sentence += f": mean {before:.4g} before, {after:.4g} since"
     return f"{sentence}."
 
 
@@ -89,7 +92,7 @@ def _what(drift: Mapping[str, Any]) -> str:
     check = _CHECK.get(str(drift.get("detector")))
     if check is not None:
         return check
-    signal, direction = str(drift.get("signal")), str(drift.get("direction", "none"))
+    signal, direction = str(drift.get("signal") or "a signal"), str(drift.get("direction", "none"))
     if signal.startswith("feature:"):
         verb = {"up": "went up", "down": "went down"}.get(direction, "changed")
         return f"{signal.removeprefix('feature:')} {verb}"

@@ -18,6 +18,12 @@ function figure(value) {
   return value === null || value === undefined ? "–" : number.format(value);
 }
 
+// A process that does not know a figure shows no tile for it.
+function tile(id, value) {
+  show(id, figure(value));
+  byId(id).parentElement.hidden = value === null || value === undefined;
+}
+
 function element(tag, className, text) {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -83,14 +89,14 @@ function letterItem(letter) {
 function partitionRow(partition) {
   const row = element("tr");
   const state = element("td");
-  const tone = { running: "recovered", restoring: "warning", paused: "warning" }[partition.state];
+  const tone = { running: "recovered", restoring: "warning", paused: "warning", unowned: "warning" }[partition.state];
   state.append(element("span", `tag ${tone || ""}`, partition.state));
   row.append(
     element("td", "", String(partition.partition)),
     state,
     element("td", "number", figure(partition.position)),
     element("td", "number", figure(partition.behind)),
-    element("td", "number", figure(partition.sensors)),
+    element("td", "number sensors", figure(partition.sensors)),
   );
   return row;
 }
@@ -142,9 +148,9 @@ function draw(status) {
   show("behind", known.length ? figure(behind) : "–");
   const lag = status.lag_seconds;
   show("lag", lag === null || lag === undefined ? "" : `${figure(lag)} s behind`);
-  show("sensors", figure(status.sensors));
-  show("drifts", figure(status.drift_events));
-  show("dead", figure(status.dead_letters));
+  tile("sensors", status.sensors);
+  tile("drifts", status.drift_events);
+  tile("dead", status.dead_letters);
   byId("tile-dead").classList.toggle("warn", status.dead_letters > 0);
   drawRate(status.events);
   list("drift", "no-drift", (status.recent_drift || []).map(driftItem));
