@@ -1,0 +1,123 @@
+"""Features as a model can take them: bounded in number, in kinds and in size.
+
+What a sensor sends is not under our control: a serial number as a string feature would make a
+category of every event. So the first `MAX_NAMES` names are kept, and of each string feature the
+first `MAX_CATEGORIES` categories (`MAX_CATEGORIES_IN_ALL` over all features); all later ones are
+the category `OTHER`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+from learners.base import LARGEST, Feature, number
+
+__all__ = ["MAX_CATEGORIES", "MAX_NAMES", "MAX_TEXT", "OTHER", "Encoder", "compact"]
+
+MAX_NAMES: Final = 256
+MAX_CATEGORIES: Final = 64
+MAX_TEXT: Final = 64
+MAX_CATEGORIES_IN_ALL: Final = 1024
+OTHER: Final = "other"
+
+_STEADY: Final = 20
+_LEAP: Final = 10.0
+
+
+def compact(x: Mapping[str, Feature]) -> dict[str, Feature]:
+    """The features with long strings shortened: the same text always becomes the same text.
+
+    Examples
+    --------
+    >>> compact({"lot": "a" * 1000})
+    {'lot': 'aaaaaaaaaaaaaaaa…sha256:41edece42d63e8d9bf515a9ba6932e1c'}
+    """
+    return {name: _short(value) if type(value) is str else value for name, value in x.items()}
+
+
+class Encoder:
+    """Makes of one sensor's features what its model is fed.
+
+    The kind of a feature is that of its first value; a value of the other kind counts as missing.
+    A number more than ten times larger than any learned before is limited to that, once twenty
+    are learned: a scaler that has seen 1e29 once would call all else zero for ever. A real change
+    of magnitude is followed within a few events.
+
+    Parameters
+    ----------
+    one_hot
+        Whether a string becomes a number, 0 or 1, for each category known; if not, it stays a
+        string, one of the known ones.
+    """
+
+    def __init__(self, one_hot: bool) -> None:
+        self.one_hot = one_hot
+        self._largest: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._categories: dict[str, dict[str, None]] = {}
+        self._in_all = 0
+
+    def learn(self, x: Mapping[str, Feature]) -> None:
+        """Take names, kinds, categories and magnitudes of ``x`` into account."""
+        for name, value in x.items():
+            if type(value) is str:
+                if name in self._largest or not self._has_room(name):
+                    continue
+                known = self._categories.setdefault(name, {})
+                if len(known) < MAX_CATEGORIES and self._in_all < MAX_CATEGORIES_IN_ALL:
+                    before = len(known)
+                    known[_short(value)] = None
+                    self._in_all += len(known) - before
+            elif (usable := _usable(value)) is not None:
+                if name in self._categories or not self._has_room(name):
+                    continue
+                usable = self._limited(name, usable)
+                self._largest[name] = max(self._largest.get(name, 0.0), abs(usable))
+                self._counts[name] = min(self._counts.get(name, 0) + 1, _STEADY)
+
+    def encode(self, x: Mapping[str, Feature]) -> dict[str, Feature]:
+        """The features as the model is fed with; what was never learned is left out."""
+        encoded: dict[str, Feature] = {}
+        for name, value in x.items():
+            if type(value) is str:
+                known = self._categories.get(name)
+                if known is None:
+                    continue
+                short = _short(value)
+                category = short if short in known else OTHER
+                if not self.one_hot:
+                    encoded[name] = category
+                    continue
+                # zeros are written too: to a scaler a missing feature is not a zero
+                for each in known:
+                    encoded[f"{name}={each}"] = 0.0
+                encoded[f"{name}={OTHER}"] = 0.0
+                encoded[f"{name}={category}"] = 1.0
+            elif name in self._largest and (usable := _usable(value)) is not None:
+                encoded[name] = self._limited(name, usable)
+        return encoded
+
+    def _has_room(self, name: str) -> bool:
+        if name in self._largest or name in self._categories:
+            return True
+        return len(self._largest) + len(self._categories) < MAX_NAMES
+
+    def _limited(self, name: str, value: float) -> float:
+        limit = _LEAP * self._largest.get(name, 0.0)
+        if self._counts.get(name, 0) < _STEADY or limit == 0.0:
+            return value
+        return max(-limit, min(limit, value))
+
+
+def _usable(value: Feature) -> float | None:
+    finite = number(value)
+    return finite if finite is not None and abs(finite) <= LARGEST else None
+
+
+def _short(text: str) -> str:
+    if len(text) <= MAX_TEXT:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[:16]}…sha256:{digest[:32]}"
