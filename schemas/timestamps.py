@@ -34,9 +34,9 @@ _RFC_3339: Final = re.compile(
 _FILE_TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d))?", re.ASCII)
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 
-# The usual spelling is the sum of four table entries, several times quicker than a pattern.
-# The tables hold only what the pattern would accept, so both ways mean the same; a leap second
-# is left out because it may lead beyond the last year.
+# The usual spelling is a sum of table entries, several times quicker than the pattern above. The
+# tables hold only what the pattern would accept, so both ways mean the same; leap seconds and the
+# first and last day are left out because they may lead beyond the years there are.
 _MINUTES: Final = {
     f"{hour:02}:{minute:02}:": (hour * 60 + minute) * 60 * _SECOND
     for hour in range(24)
@@ -53,6 +53,7 @@ _FRACTIONS: Final = {
         for number in range(10**digits)
     ]
 }
+_END: Final = re.compile(r"(?:\.(\d+))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))", re.ASCII)
 _DAYS: Final[dict[str, int]] = {}
 _DAYS_KEPT: Final = 4096
 
@@ -88,17 +89,22 @@ def parse_timestamp(value: str | int | float, *, assume_utc: bool = False) -> in
     """
     if isinstance(value, str):
         try:
-            return (
-                _DAYS[value[:11]]
-                + _MINUTES[value[11:17]]
-                + _SECONDS[value[17:19]]
-                + _FRACTIONS[value[19:]]
-            )
+            minute = _DAYS[value[:11]] + _MINUTES[value[11:17]]
+            second = minute + _SECONDS[value[17:19]]
         except KeyError:
             return _parse_text(value, assume_utc)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(_EXPECTED)
-    return _from_seconds(value)
+        end = value[19:]
+        fraction = _FRACTIONS.get(end)
+        if fraction is not None:
+            return second + fraction
+        if (match := _END.fullmatch(end)) is not None:
+            digits, sign, hours, minutes = match.groups()
+            fraction = int(digits[:6].ljust(6, "0")) if digits else 0
+            return second + fraction - (_shift(sign, hours, minutes) if sign else 0)
+        return _parse_text(value, assume_utc)
+    if type(value) is float or (isinstance(value, int) and not isinstance(value, bool)):
+        return _from_seconds(value)
+    raise ValueError(_EXPECTED)
 
 
 def format_timestamp(us: int) -> str:
@@ -149,19 +155,24 @@ def _parse_text(text: str, assume_utc: bool) -> int:
     if sign is not None:
         if int(zone_hour) > 23 or int(zone_minute) > 59:
             raise ValueError(_EXPECTED)
-        shift = (int(zone_hour) * 60 + int(zone_minute)) * 60 * (-1 if sign == "-" else 1)
+        shift = _shift(sign, zone_hour, zone_minute)
     since = moment - _EPOCH
-    us = (since.days * 86_400 + since.seconds + seconds - shift) * _SECOND
+    us = (since.days * 86_400 + since.seconds + seconds) * _SECOND - shift
     if fraction is not None:
         us += int(fraction[:6].ljust(6, "0"))
     if not MIN_US <= us <= MAX_US:
         raise ValueError(_IN_RANGE)
-    if text[10] == "T":
+    midnight = since.days * _DAY
+    if text[10] == "T" and MIN_US + _DAY <= midnight <= MAX_US - 2 * _DAY:
         if len(_DAYS) >= _DAYS_KEPT:
             _DAYS.clear()
-        midnight = moment.replace(hour=0, minute=0) - _EPOCH
-        _DAYS[text[:11]] = midnight.days * _DAY
+        _DAYS[text[:11]] = midnight
     return us
+
+
+def _shift(sign: str, hours: str, minutes: str) -> int:
+    us = (int(hours) * 60 + int(minutes)) * 60 * _SECOND
+    return -us if sign == "-" else us
 
 
 def _parse_file_text(text: str, original: str) -> int:
