@@ -13,7 +13,7 @@ from typing import Final
 
 from schemas.errors import InvalidMessage
 
-__all__ = ["DeadLetter", "Headers"]
+__all__ = ["HEADERS", "DeadLetter", "Headers"]
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -24,7 +24,8 @@ _OFFSET: Final = _PREFIX + "offset"
 _STAGE: Final = _PREFIX + "stage"
 _CLASS: Final = _PREFIX + "exception.class.name"
 _MESSAGE: Final = _PREFIX + "exception.message"
-_OURS: Final = (_TOPIC, _PARTITION, _OFFSET, _STAGE, _CLASS, _MESSAGE)
+HEADERS: Final = (_TOPIC, _PARTITION, _OFFSET, _STAGE, _CLASS, _MESSAGE)
+"""What Driftline adds, in this order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,12 @@ class DeadLetter:
         )
         ours = [
             (name, text.encode("utf-8", "backslashreplace"))
-            for name, text in zip(_OURS, reason, strict=True)
+            for name, text in zip(HEADERS, reason, strict=True)
         ]
         return [*self.headers, *ours]
 
     @classmethod
-    def from_record(
+    def from_headers(
         cls,
         key: bytes | None,
         value: bytes | None,
@@ -94,11 +95,11 @@ class DeadLetter:
         found: dict[str, bytes] = {}
         original: list[tuple[str, bytes | None]] = []
         for name, content in reversed(headers):
-            if name in _OURS and name not in found:
+            if name in HEADERS and name not in found:
                 found[name] = content or b""
             else:
                 original.append((name, content))
-        for name in _OURS:
+        for name in HEADERS:
             if name not in found:
                 raise InvalidMessage("headers", f"{name} among the headers of a dead letter")
         text = {name: content.decode("utf-8", "replace") for name, content in found.items()}

@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from schemas.dead_letter import HEADERS
 from schemas.errors import ConfigurationError
 from schemas.events import MESSAGES, DriftEvent, Message
 from schemas.settings import Settings, Topics
@@ -44,11 +45,7 @@ def json_schema(topic: str) -> dict[str, Any]:
 
     What Driftline reads is described as what it accepts, what it writes as what it writes.
     """
-    model = MESSAGES[topic]
-    mode: Literal["validation", "serialization"]
-    mode = "validation" if topic in _READ else "serialization"
-    schema = model.model_json_schema(mode=mode)
-    return {"$schema": _DIALECT, **schema, "description": _summary(model)}
+    return {"$schema": _DIALECT, **_schema(topic, "#/$defs/{model}")}
 
 
 def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
@@ -57,6 +54,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
     channels: dict[str, Any] = {}
     operations: dict[str, Any] = {}
     messages: dict[str, Any] = {}
+    schemas: dict[str, Any] = {}
     for topic, model in MESSAGES.items():
         name = model.__name__
         channels[topic] = {
@@ -69,20 +67,39 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
             "channel": {"$ref": f"#/channels/{topic}"},
             "summary": _summary(model),
         }
+        schema = _schema(topic, "#/components/schemas/{model}")
+        schemas |= schema.pop("$defs", {})
+        schemas[name] = schema
         messages[name] = {
             "name": name,
             "summary": _summary(model),
             "contentType": "application/json",
-            "payload": {
-                "schemaFormat": "application/schema+json;version=draft-2020-12",
-                "schema": json_schema(topic),
-            },
+            "payload": {"$ref": f"#/components/schemas/{name}"},
         }
         if model is DriftEvent:
             messages[name]["headers"] = _CLOUD_EVENT
         if "sensor_id" in model.model_fields:
             described = {"type": "string", "description": "the sensor id"}
             messages[name]["bindings"] = {"kafka": {"key": described, "bindingVersion": "0.5.0"}}
+    channels["dead-letters"] = {
+        "address": f"{prefix}.dead-letters",
+        "messages": {"DeadLetter": {"$ref": "#/components/messages/DeadLetter"}},
+    }
+    operations["send-dead-letters"] = {
+        "action": "send",
+        "channel": {"$ref": "#/channels/dead-letters"},
+        "summary": "Keep a record that could not be scored, with the reason in its headers.",
+    }
+    messages["DeadLetter"] = {
+        "name": "DeadLetter",
+        "summary": "A record that could not be scored: its own key, value and headers, and more.",
+        "contentType": "application/octet-stream",
+        "headers": {
+            "type": "object",
+            "required": list(HEADERS),
+            "properties": {name: {"type": "string"} for name in HEADERS},
+        },
+    }
     return {
         "asyncapi": "3.0.0",
         "info": {
@@ -93,7 +110,7 @@ def asyncapi(settings: Settings | None = None) -> dict[str, Any]:
         "defaultContentType": "application/json",
         "channels": channels,
         "operations": operations,
-        "components": {"messages": messages},
+        "components": {"messages": messages, "schemas": schemas},
     }
 
 
@@ -133,6 +150,14 @@ def export_schemas(directory: Path, settings: Settings | None = None) -> list[Pa
         allowed = f"a directory that can be written to ({reason})"
         raise ConfigurationError("DIR", str(directory), allowed) from None
     return written
+
+
+def _schema(topic: str, reference: str) -> dict[str, Any]:
+    model = MESSAGES[topic]
+    mode: Literal["validation", "serialization"]
+    mode = "validation" if topic in _READ else "serialization"
+    schema = model.model_json_schema(mode=mode, ref_template=reference)
+    return {**schema, "description": _summary(model)}
 
 
 def _summary(model: type[Message]) -> str:
