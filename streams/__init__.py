@@ -1,0 +1,1 @@
+"""Kafka and processes: the worker, its transport, and the command line."""
