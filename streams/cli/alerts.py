@@ -1,0 +1,293 @@
+"""``driftline alerts``: read the drift events, and answer them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import orjson
+import typer
+
+from schemas.errors import ConfigurationError, DriftlineError
+from schemas.timestamps import format_timestamp, parse_timestamp
+from streams.cli.options import Config, Json, Set, duration, load, moment, now
+from streams.cli.output import emit, printable, say
+
+if TYPE_CHECKING:
+    from schemas.settings import Settings
+
+app = typer.Typer(help="Read the drift events, and answer them.", rich_markup_mode=None)
+
+_ID_SHOWN = 12
+_SHORTEST_ID = 6
+_STYLES = {"drift": "bold red", "warning": "yellow", "recovered": "green"}
+
+Sensor = Annotated[str | None, typer.Option(metavar="ID", help="Only this sensor.")]
+Kind = Annotated[
+    Literal["warning", "drift", "recovered"] | None, typer.Option(help="Only this kind.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A drift event as it stands on the topic."""
+
+    raw: bytes
+    event: dict[str, Any]
+
+    @property
+    def ts(self) -> int:
+        """Time of the event that fired, in microseconds."""
+        return parse_timestamp(self.event["ts"])
+
+    def fits(self, sensor: str | None, kind: str | None, since: int | None = None) -> bool:
+        """Tell whether it passes the filters; None lets everything pass."""
+        return (
+            (sensor is None or self.event["sensor_id"] == sensor)
+            and (kind is None or self.event["kind"] == kind)
+            and (since is None or self.ts >= since)
+        )
+
+
+@app.command("list")
+def list_(
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="From this time on: 2026-01-05T12:00:00Z, or 2h ago."),
+    ] = None,
+    sensor: Sensor = None,
+    kind: Kind = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Only the N latest of them.")
+    ] = None,
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """List the drift events on the alerts topic in the order of their time, and end.
+
+    --json writes each as it stands on the topic.
+
+    \b
+    Examples:
+      driftline alerts list
+      driftline alerts list --since 24h --kind drift
+      driftline alerts list --sensor press-7 --limit 10 --json
+    """
+    settings = load(config, assignments)
+    start = None if since is None else moment("--since", since)
+    found = [alert for alert in read_alerts(settings) if alert.fits(sensor, kind, start)]
+    found.sort(key=lambda alert: alert.ts)
+    acknowledged = set() if json else _acknowledged(settings)
+    for alert in found[-limit:] if limit else found:
+        show(alert, json=json, acknowledged=alert.event["id"] in acknowledged)
+
+
+@app.command()
+def tail(
+    lines: Annotated[
+        int, typer.Option("-n", "--lines", min=0, metavar="N", help="Begin with the last N.")
+    ] = 10,
+    sensor: Sensor = None,
+    kind: Kind = None,
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """Show the latest drift events, then each new one as it comes, until Ctrl-C.
+
+    \b
+    Examples:
+      driftline alerts tail
+      driftline alerts tail -n 0 --kind drift --json | while read -r alert; do notify; done
+    """
+    settings = load(config, assignments)
+    from collections import deque
+
+    import confluent_kafka as ck
+
+    from streams.cli.kafka import follow, open_consumer, partitions_of, until_end
+
+    topic = settings.topic("alerts")
+    with open_consumer(settings) as (consumer, metadata):
+        partitions = partitions_of(metadata, topic)
+        consumer.assign(
+            [ck.TopicPartition(topic, p, _back(consumer, topic, p, lines)) for p in partitions]
+        )
+        latest: deque[Alert] = deque(maxlen=lines)
+        # Up to here it is history; it is sorted, since partitions come one after the other.
+        history = _parsed(until_end(consumer, topic, len(partitions)))
+        latest.extend(
+            sorted((a for a in history if a.fits(sensor, kind)), key=lambda alert: alert.ts)
+        )
+        for alert in latest:
+            show(alert, json=json)
+        for alert in _parsed(follow(consumer)):
+            if alert.fits(sensor, kind):
+                show(alert, json=json)
+
+
+@app.command()
+def ack(
+    alert_id: Annotated[
+        str, typer.Argument(metavar="ID", help="Id of a drift event, or how it begins.")
+    ],
+    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="A note to it.")] = None,
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """Acknowledge a drift event: somebody has taken care of it.
+
+    \b
+    Examples:
+      driftline alerts ack 3f2a90c1b7de
+      driftline alerts ack 3f2a90c1b7de --reason "bearing replaced"
+    """
+    settings = load(config, assignments)
+    alert = find_alert(settings, alert_id)
+    _control(
+        settings,
+        json,
+        f"acknowledged {alert['id'][:_ID_SHOWN]} of {alert['sensor_id']}",
+        command="ack",
+        sensor_id=alert["sensor_id"],
+        alert_id=alert["id"],
+        episode_id=alert["episode_id"],
+        reason=reason,
+    )
+
+
+@app.command()
+def mute(
+    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    for_: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="DURATION", help="How long: 30m, 2h, 1d [default: for good]."
+        ),
+    ] = None,
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """Stop the alerts of a sensor, for a while or until `alerts unmute`.
+
+    \b
+    Examples:
+      driftline alerts mute press-7 --for 2h
+      driftline alerts mute press-7
+    """
+    settings = load(config, assignments)
+    until = None if for_ is None else now() + duration("--for", for_)
+    end = "until it is unmuted" if until is None else f"until {format_timestamp(until)}"
+    _control(settings, json, f"muted {sensor} {end}", command="mute", sensor_id=sensor, until=until)
+
+
+@app.command()
+def unmute(
+    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """Let a muted sensor raise alerts again.
+
+    \b
+    Examples:
+      driftline alerts unmute press-7
+    """
+    settings = load(config, assignments)
+    _control(settings, json, f"unmuted {sensor}", command="unmute", sensor_id=sensor)
+
+
+def read_alerts(settings: Settings) -> Iterator[Alert]:
+    """Every drift event on the alerts topic, in the order of partition and offset."""
+    from streams.cli.kafka import read_to_end
+
+    return _parsed(read_to_end(settings, settings.topic("alerts")))
+
+
+def find_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
+    """The drift event of that id, or the only one whose id begins so.
+
+    Raises
+    ------
+    ConfigurationError
+        It is too short, or several begin so.
+    DriftlineError
+        There is none.
+    """
+    if len(alert_id) < _SHORTEST_ID:
+        raise ConfigurationError("ID", alert_id, f"at least {_SHORTEST_ID} characters of an id")
+    found = {
+        alert.event["id"]: alert.event
+        for alert in read_alerts(settings)
+        if alert.event["id"].startswith(alert_id)
+    }
+    if not found:
+        raise DriftlineError(f"ID: no alert on {settings.topic('alerts')} begins with {alert_id}")
+    if len(found) > 1:
+        raise ConfigurationError("ID", alert_id, f"more of it: {len(found)} alerts begin so")
+    return next(iter(found.values()))
+
+
+def show(alert: Alert, *, json: bool, acknowledged: bool = False) -> None:
+    """Write one alert: as it stands, or in plain words."""
+    if json:
+        emit(alert.raw)
+        return
+    from streams.web.words import describe
+
+    event = alert.event
+    say(
+        f"{event['ts']}  {event['kind']:<9}  {event['severity']:<6}  "
+        f"{printable(event['sensor_id'])}  {printable(describe(event))} "
+        f"({event['detector']} on {printable(event['signal'])})  {event['id'][:_ID_SHOWN]}"
+        f"{'  acknowledged' if acknowledged else ''}",
+        style="dim" if acknowledged else _STYLES.get(event["kind"]),
+    )
+
+
+def _parsed(messages: Iterable[Any]) -> Iterator[Alert]:
+    for message in messages:
+        raw = message.value()
+        if raw is not None:
+            yield Alert(raw, orjson.loads(raw))
+
+
+def _acknowledged(settings: Settings) -> set[str]:
+    from streams.cli.kafka import read_to_end
+
+    commands = (
+        orjson.loads(message.value())
+        for message in read_to_end(
+            settings,
+            settings.topic("control"),
+            lambda message: b'"ack"' in (message.value() or b""),
+        )
+    )
+    return {c["alert_id"] for c in commands if c.get("command") == "ack" and c.get("alert_id")}
+
+
+def _back(consumer: Any, topic: str, partition: int, lines: int) -> int:
+    """An offset that most likely has the last `lines` alerts behind it.
+
+    Each transaction leaves a marker that takes an offset too, hence more than `lines`.
+    """
+    import confluent_kafka as ck
+
+    low, high = consumer.get_watermark_offsets(ck.TopicPartition(topic, partition), timeout=10.0)
+    return max(low, high - 10 * lines) if lines else int(ck.OFFSET_END)
+
+
+def _control(settings: Settings, json: bool, done: str, **fields: Any) -> None:
+    from streams.cli.kafka import send_control
+
+    given = {name: value for name, value in fields.items() if value is not None}
+    message = send_control(settings, **given)
+    if json:
+        emit(message)
+    else:
+        say(done)

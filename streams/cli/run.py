@@ -1,0 +1,40 @@
+"""``driftline run`` and ``driftline dashboard``: processes that stay."""
+
+from __future__ import annotations
+
+import typer
+
+from streams.cli.options import Config, Set, load
+
+
+def run(config: Config = None, assignments: Set = None) -> None:
+    """Run a worker until SIGTERM or Ctrl-C. Any number of workers share the work of a group.
+
+    \b
+    Examples:
+      driftline run
+      driftline run -c production.toml
+      DRIFTLINE_HTTP__PORT=8081 driftline run --set checkpoint.interval=0.5
+    """
+    settings = load(config, assignments)
+    from streams import logs
+    from streams.app import run_worker
+
+    logs.configure(settings.log)
+    raise typer.Exit(run_worker(settings) or 0)
+
+
+def dashboard(config: Config = None, assignments: Set = None) -> None:
+    """Serve the web page with the drift events, without working on any partition.
+
+    \b
+    Examples:
+      driftline dashboard
+      driftline dashboard --set http.port=8090
+    """
+    settings = load(config, assignments)
+    from streams import logs
+    from streams.web.dashboard import run_dashboard
+
+    logs.configure(settings.log)
+    run_dashboard(settings)
