@@ -12,9 +12,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
-from learners.base import LARGEST, Feature, number
+from learners.base import LARGEST, VALUE, Feature, number
+from schemas.codec import Reading
 
-__all__ = ["MAX_CATEGORIES", "MAX_NAMES", "MAX_TEXT", "OTHER", "Encoder", "compact"]
+__all__ = ["MAX_CATEGORIES", "MAX_NAMES", "MAX_TEXT", "OTHER", "Encoder", "compact", "inputs"]
 
 MAX_NAMES: Final = 256
 MAX_CATEGORIES: Final = 64
@@ -24,6 +25,16 @@ OTHER: Final = "other"
 
 _STEADY: Final = 20
 _LEAP: Final = 10.0
+
+
+def inputs(reading: Reading) -> dict[str, Feature]:
+    """What a learner is given of a sensor event: features by name, missing ones left out.
+
+    Of an event with a value, the value is the only feature.
+    """
+    if reading.features is None:
+        return {} if reading.value is None else {VALUE: reading.value}
+    return {name: value for name, value in reading.features.items() if value is not None}
 
 
 def compact(x: Mapping[str, Feature]) -> dict[str, Feature]:

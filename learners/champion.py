@@ -1,0 +1,182 @@
+"""Champion and challenger: a model gives way only to one that is better on the same events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from learners.base import Learner
+from learners.metrics import Prequential
+
+__all__ = ["Champion", "better"]
+
+_FADING: Final = 0.99
+"""The challenger begins with nothing: its first errors must not count for long."""
+_PATIENCE: Final = 10
+
+
+def better(challenger_error: float, champion_error: float, margin: float) -> bool:
+    """Whether the challenger is better by the margin, a part of the champion's error."""
+    return challenger_error < champion_error * (1.0 - margin)
+
+
+@dataclass
+class Champion:
+    """The model of one sensor, the one that may follow it, and the one before.
+
+    Attributes
+    ----------
+    name
+        Name of the model.
+    version
+        Version of the one in use, from 1.
+    learner
+        The one in use.
+    margin
+        How much smaller, in parts of the champion's error, the challenger's error must be.
+    challenger_events
+        Events on which both must have been judged before there is a verdict.
+    challenger
+        One that learns beside it; None if there is none.
+    previous
+        Version and learner that were in use before; None if there were none.
+    newest
+        The highest version number given so far.
+    champion_error, challenger_error
+        Fading mean error of both over the same events since the challenger began.
+    waited
+        Events since the challenger began, judged or not.
+
+    Examples
+    --------
+    >>> from learners.base import Configuration
+    >>> from learners.forecast import Forecast
+    >>> sensor = Champion("press-7", 1, Forecast(Configuration()), challenger_events=2)
+    >>> sensor.start_challenger()
+    True
+    >>> sensor.observe(2.0, 1.0); sensor.observe(2.0, 1.0)
+    >>> sensor.verdict()
+    'promote'
+    >>> sensor.promote()
+    2
+    """
+
+    name: str
+    version: int
+    learner: Learner
+    margin: float = 0.05
+    challenger_events: int = 200
+    challenger: Learner | None = None
+    previous: tuple[int, Learner] | None = None
+    newest: int = 0
+    champion_error: Prequential = field(default_factory=lambda: Prequential(_FADING))
+    challenger_error: Prequential = field(default_factory=lambda: Prequential(_FADING))
+    waited: int = 0
+
+    def __post_init__(self) -> None:
+        """Count the version in use among those given."""
+        self.newest = max(self.newest, self.version)
+
+    def start_challenger(self, challenger: Learner | None = None) -> bool:
+        """Let a challenger learn alongside from now on.
+
+        Parameters
+        ----------
+        challenger
+            The one to try; None is an untrained one of the champion's configuration.
+
+        Returns
+        -------
+        bool
+            False if one is already learning: it goes on, since a new one at each drift event would
+            mean that none is ever judged.
+        """
+        if self.challenger is not None:
+            return False
+        self.challenger = self.learner.fresh() if challenger is None else challenger
+        self._forget_errors()
+        return True
+
+    def observe(self, champion_error: float | None, challenger_error: float | None) -> None:
+        """Take the errors of both on one event; it counts only if both have one."""
+        if self.challenger is None:
+            return
+        self.waited += 1
+        if champion_error is not None and challenger_error is not None:
+            self.champion_error.update(champion_error)
+            self.challenger_error.update(challenger_error)
+
+    def verdict(self) -> Literal["promote", "reject"] | None:
+        """What is to be done with the challenger; None while it is too early to say."""
+        if self.challenger is None:
+            return None
+        champion, challenger = self.champion_error.value, self.challenger_error.value
+        if self.champion_error.n < self.challenger_events or champion is None or challenger is None:
+            # one that never predicts anything must not stand in the way of the next for ever
+            return "reject" if self.waited >= _PATIENCE * self.challenger_events else None
+        return "promote" if better(challenger, champion, self.margin) else "reject"
+
+    def promote(self) -> int:
+        """Put the challenger in the champion's place.
+
+        Returns
+        -------
+        int
+            Its version.
+
+        Raises
+        ------
+        ValueError
+            If there is no challenger.
+        """
+        if self.challenger is None:
+            raise ValueError(f"{self.name} has no challenger")
+        return self.swap_in(self.challenger)
+
+    def reject(self) -> None:
+        """Let the challenger go."""
+        self.challenger = None
+        self._forget_errors()
+
+    def swap_in(self, learner: Learner, version: int | None = None) -> int:
+        """Put another learner in the champion's place; a challenger of the old one goes too.
+
+        Parameters
+        ----------
+        learner
+            The new one.
+        version
+            Its version, if it has one; None is the next that is free.
+
+        Returns
+        -------
+        int
+            Its version.
+        """
+        self.previous = (self.version, self.learner)
+        self.version = self.newest + 1 if version is None else version
+        self.newest = max(self.newest, self.version)
+        self.learner = learner
+        self.reject()
+        return self.version
+
+    def rollback(self) -> int | None:
+        """Go back to the model before; a second time undoes the first.
+
+        Returns
+        -------
+        int or None
+            The version now in use; None if there was none before.
+        """
+        if self.previous is None:
+            return None
+        before, learner = self.previous
+        self.previous = (self.version, self.learner)
+        self.version, self.learner = before, learner
+        self.reject()
+        return self.version
+
+    def _forget_errors(self) -> None:
+        self.champion_error = Prequential(_FADING)
+        self.challenger_error = Prequential(_FADING)
+        self.waited = 0
