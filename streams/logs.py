@@ -27,6 +27,8 @@ MASK: Final = "**********"
 _SECRET_KEY: Final = re.compile(
     r"passw(or)?d|passphrase|secret|signing_?key(?!_file)|token|api_?key|credential", re.IGNORECASE
 )
+_SELDOM_SECONDS: Final = 60.0
+_SELDOM_TEXTS: Final = 1000
 # What structlog itself keeps in an event.
 _NOT_DATA: Final = frozenset({"exc_info", "stack_info", "_record", "_from_structlog"})
 # Control characters, also those beyond ASCII: text from a record must not move a terminal's cursor
@@ -74,6 +76,7 @@ def configure(settings: Log, stream: TextIO | None = None) -> None:
     )
     if not debug:
         handler.addFilter(_ours_or_a_warning)
+        handler.addFilter(_Seldom())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -118,6 +121,31 @@ def _masked(key: str, value: object) -> Any:
 def _ours_or_a_warning(record: logging.LogRecord) -> bool:
     """Let through what structlog made; what libraries say only from WARNING up."""
     return record.levelno >= logging.WARNING or hasattr(record, "_logger")
+
+
+class _Seldom:
+    """Let a library say the same thing once a minute, and then how often it was left out.
+
+    Clients repeat themselves many times a second while a broker is away.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if hasattr(record, "_logger"):
+            return True
+        what = (record.name, str(record.msg))
+        last, left_out = self._seen.get(what, (-_SELDOM_SECONDS, 0))
+        if record.created - last < _SELDOM_SECONDS:
+            self._seen[what] = (last, left_out + 1)
+            return False
+        if len(self._seen) >= _SELDOM_TEXTS:
+            self._seen.clear()
+        self._seen[what] = (record.created, 0)
+        if left_out:
+            record.msg = f"{record.msg} ({left_out} more like it in between)"
+        return True
 
 
 def _console(terminal: bool, debug: bool) -> list[Processor]:

@@ -7,7 +7,6 @@ worker, and works while there is none. It joins no group and commits nothing.
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import threading
 import time
@@ -97,6 +96,7 @@ class Watch:
         self._stop = threading.Event()
         self._dead = False
         self._reasons: list[str] = ["Kafka has not answered yet"]
+        self._last_error: str | None = None
         self._partitions: list[PartitionStatus] = []
         self._drift = _Recent()
         self._adaptations = _Recent()
@@ -133,8 +133,13 @@ class Watch:
 
     def follow(self) -> None:
         """Read until stopped. A broker that is away is a reason not to be ready, not an error."""
-        connection = self._settings.kafka.librdkafka()
-        logger = logging.getLogger("librdkafka")
+        connection = {
+            **self._settings.kafka.librdkafka(),
+            # librdkafka repeats itself many times a second while a broker is away: what it would
+            # say is kept as the reason instead, and logged when it changes.
+            "log_level": 0,
+            "error_cb": self._note_error,
+        }
         consumer = Consumer(
             {
                 **connection,
@@ -146,23 +151,38 @@ class Watch:
                 "auto.offset.reset": "latest",
                 "allow.auto.create.topics": False,
             },
-            logger=logger,
         )
         try:
-            admin = AdminClient(connection, logger=logger)
+            admin = AdminClient(connection)
             while not self._stop.is_set():
                 begin = time.monotonic()
                 try:
                     self._assign_new(consumer)
-                    self._reasons = self._measure(admin)
+                    self._change_reasons(self._measure(admin))
+                    self._last_error = None
                 except KafkaException as error:
-                    self._reasons = [f"Kafka does not answer: {_text(error)}"]
+                    self._read(consumer, 0.0)  # which also hands over what librdkafka says of it
+                    why = self._last_error or _text(error)
+                    self._change_reasons([f"Kafka does not answer: {why}"])
                 while not self._stop.is_set() and time.monotonic() - begin < _REFRESH_SECONDS:
-                    for message in consumer.consume(500, timeout=0.25):
-                        self._keep(message)
+                    self._read(consumer, 0.25)
         finally:
             self._dead = not self._stop.is_set()
             consumer.close()
+
+    def _note_error(self, error: KafkaError) -> None:
+        # "All brokers are down" says less than the error of one of them.
+        if error.code() != KafkaError._ALL_BROKERS_DOWN or self._last_error is None:
+            self._last_error = error.str()
+
+    def _change_reasons(self, reasons: list[str]) -> None:
+        # The text of an error holds times: only what comes before it tells one state from another.
+        if [r.partition(":")[0] for r in reasons] != [r.partition(":")[0] for r in self._reasons]:
+            if reasons:
+                log.warning("not ready", reasons=reasons)
+            else:
+                log.info("ready")
+        self._reasons = reasons
 
     def _assign_new(self, consumer: Consumer) -> None:
         """Read the newest records of partitions not read so far, and what follows them."""
@@ -205,6 +225,10 @@ class Watch:
             for partition in sorted(first.keys() & end.keys())
         ]
         return [f"no worker is in group {self._settings.group}"] if workers == 0 else []
+
+    def _read(self, consumer: Consumer, seconds: float) -> None:
+        for message in consumer.consume(500, timeout=seconds):
+            self._keep(message)
 
     def _keep(self, message: Message) -> None:
         if message.error() is not None:

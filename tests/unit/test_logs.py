@@ -155,6 +155,34 @@ def test_libraries_are_heard_from_warning_up() -> None:
     assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == ["lost partition"]
 
 
+def a_record(text: str, seconds: float, *values: object) -> logging.LogRecord:
+    record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, text, values, None)
+    record.created = seconds
+    return record
+
+
+def test_a_library_that_repeats_itself_is_heard_once_a_minute() -> None:
+    out = io.StringIO()
+    logging_to(out)
+    (handler,) = logging.getLogger().handlers
+    for second in range(100):
+        handler.handle(a_record("no connection to node %s", second, second))
+    handler.handle(a_record("another thing", 99.0))
+    assert [json.loads(line)["event"] for line in out.getvalue().splitlines()] == [
+        "no connection to node 0",
+        "no connection to node 60 (59 more like it in between)",
+        "another thing",
+    ]
+
+
+def test_our_own_events_are_never_left_out() -> None:
+    out = io.StringIO()
+    log = logging_to(out)
+    for _ in range(3):
+        log.warning("broker away")
+    assert out.getvalue().count("\n") == 3
+
+
 def test_at_level_debug_libraries_are_heard_in_full() -> None:
     out = io.StringIO()
     logging_to(out, level="debug")
