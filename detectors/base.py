@@ -50,7 +50,7 @@ class Allowed:
         if self.low is not None:
             words.append(f"from {self.low}" if self.high is not None else f"not below {self.low}")
         if self.high is not None:
-            words.append(f"to {self.high}")
+            words.append(f"to {self.high}" if self.above is None else f"and up to {self.high}")
         return " ".join(words)
 
     def admits(self, value: object) -> bool:

@@ -12,8 +12,15 @@ FENCE = 10.0
 """Robust standard deviations from the median beyond which a warm-up value is an outlier. Wide,
 since skewed signals (a lognormal one, say) have honest values out to nine of them."""
 
+MOSTLY_CONSTANT_FENCE = 60.0
+"""The same in mean absolute deviations, for a warm-up in which more than half of the values are
+the same. One value of 100 may lie beyond it: what comes twice (ones among zeros) is normal."""
+
+MOST_INFLATION = 6.0
+"""The scale is at most so many standard deviations, as is right for an autoregression of 0.95. A
+signal that wanders off during its warm-up would otherwise be allowed to wander anywhere."""
+
 _MAD_TO_STD = 1.4826
-_MEAN_DEVIATION_TO_STD = 1.2533
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +70,7 @@ def reference_of(values: Sequence[float]) -> Reference:
     """
     middle = median(values)
     deviations = [abs(x - middle) for x in values]
-    spread = _MAD_TO_STD * median(deviations)
-    if spread == 0.0:  # more than half of the values are the same
-        spread = _MEAN_DEVIATION_TO_STD * fmean(deviations)
-    fence = FENCE * spread
+    fence = FENCE * _MAD_TO_STD * median(deviations) or MOSTLY_CONSTANT_FENCE * fmean(deviations)
     inliers = [x for x in values if abs(x - middle) <= fence]
     n = len(inliers)
     mean = fmean(inliers)
@@ -80,8 +84,9 @@ def reference_of(values: Sequence[float]) -> Reference:
     dependence = (1 + r) / (1 - r)
     # The sample is measured around its own mean, which follows a dependent signal.
     lost = min(dependence / n, 0.75)
+    inflation = min(math.sqrt(dependence / (1 - lost)), MOST_INFLATION)
     floor = max(1e-9 * abs(mean), 1e-12)
-    scale = max(std * math.sqrt(dependence / (1 - lost)), floor)
+    scale = max(std * inflation, floor)
     ordered = sorted(values)
     limit = ordered[min(int(0.9 * len(ordered)), len(ordered) - 1)]
     return Reference(n, mean, std, scale, limit, len(values) - n)

@@ -25,7 +25,8 @@ ALLOWANCE = 0.5
 FEWEST_ONES = 5
 PATIENCE = 50
 """A bit detector's drift stands once it has seen `FEWEST_ONES` ones, the last of them at most
-`PATIENCE` values after the alarm. DDM alone calls one error after 1,000 right answers a drift."""
+`PATIENCE` values after the alarm. DDM alone calls one error after 1,000 right answers a drift.
+A warning is over, and the next one a new one, after `PATIENCE` values outside its zone."""
 
 UNSCALED_WARMUP = 30
 SMALLEST_UNSCALED_STD = 0.05
@@ -124,7 +125,7 @@ class _Side:
 class _Attached:
     """A detector at work on the signal."""
 
-    __slots__ = ("bit", "detector", "ones", "patience", "warned")
+    __slots__ = ("bit", "calm", "detector", "ones", "patience")
 
     def __init__(self, detector: Detector) -> None:
         self.detector = detector
@@ -135,7 +136,7 @@ class _Attached:
         self.detector.reset()
         self.ones = 0
         self.patience = 0
-        self.warned = False
+        self.calm = PATIENCE
 
     def step(self, z: float, bit: int) -> Kind | None:
         """Feed the detector; tell what it found now, a warning only when it begins."""
@@ -164,9 +165,11 @@ class _Attached:
         return self._warning()
 
     def _warning(self) -> Kind | None:
-        warned = self.detector.warning_detected and (not self.bit or self.ones >= FEWEST_ONES)
-        begins = warned and not self.warned
-        self.warned = warned
+        if not self.detector.warning_detected or (self.bit and self.ones < FEWEST_ONES):
+            self.calm += 1
+            return None
+        begins = self.calm >= PATIENCE
+        self.calm = 0
         return "warning" if begins else None
 
 
@@ -255,6 +258,21 @@ class SignalMonitor:
     def outliers_in_warmup(self) -> int:
         """Values that the present reference leaves out as wild."""
         return self._reference.outliers if self._reference else 0
+
+    @property
+    def shift(self) -> float | None:
+        """How far the mean has moved since the change point now suspected, in standard errors.
+
+        None while nothing is suspected or the spread before it is not known.
+        """
+        side = self._up if self._up.sum >= self._down.sum else self._down
+        if side.sum == 0.0 or side.since.n == 0 or side.before.n < 2:
+            return None
+        before = side.before
+        std = math.sqrt(before.m2 / (before.n - 1))
+        if std == 0.0:
+            return None
+        return (side.since.mean - before.mean) / std * math.sqrt(side.since.n)
 
     def clip(self, x: float, sigmas: float = 20.0) -> float:
         """Limit `x` to so many scales from the reference; as it is while there is none."""
