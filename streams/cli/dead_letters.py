@@ -225,7 +225,7 @@ def _as_json(message: Any, letter: DeadLetter) -> dict[str, Any]:
         "offset": letter.offset,
         "ts": format_timestamp(message.timestamp()[1] * 1000),
         "stage": letter.stage,
-        "exception": letter.exception,
+        "exception": letter.exception_class,
         "message": letter.message,
         **_bytes("key", letter.key),
         **_bytes("value", letter.value),

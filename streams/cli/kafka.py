@@ -69,7 +69,7 @@ def open_consumer(
         consumer.close()
 
 
-def cluster(client: Any, settings: Settings, trouble: Any = None) -> Any:
+def cluster(client: Any, settings: Settings, trouble: _Trouble) -> Any:
     """What brokers and topics there are.
 
     Raises
@@ -83,8 +83,9 @@ def cluster(client: Any, settings: Settings, trouble: Any = None) -> Any:
             # Asking for all topics, since asking for one by name may bring it into being.
             return client.list_topics(timeout=max(deadline - time.monotonic(), 0.1))
         except ck.KafkaException as error:
-            reason = getattr(trouble, "reason", None) or error.args[0].str()
-            if time.monotonic() >= deadline or getattr(trouble, "fatal", False):
+            client.poll(0)  # Lets librdkafka say what the matter is.
+            if time.monotonic() >= deadline or trouble.fatal:
+                reason = trouble.reason or error.args[0].str()
                 raise BrokerGone(
                     f"kafka.bootstrap_servers: '{settings.kafka.bootstrap_servers}': no broker "
                     f"answers ({reason}): is it running, and is this its address?"

@@ -118,7 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except typer.TyperException as error:
-        return _complain(error.format_message(), error.exit_code)
+        from streams.cli.usage import explain
+
+        return _complain(explain(error), error.exit_code)
     except ConfigurationError as error:
         return _complain(str(error), BAD_USAGE)
     except DriftlineError as error:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from streams.cli.options import Config, Json, Set, load
-from streams.cli.output import console, emit, note, say
+from streams.cli.output import emit, note, say
+from streams.cli.progress import progress
 
 if TYPE_CHECKING:
     from streams.cli.kafka import Sender
-    from streams.files import Columns, Wrap
+    from streams.files import Columns
 
 
 def produce(
@@ -85,30 +86,11 @@ def _send_all(
     sender: Sender, file: str, kind: Literal["sensors", "labels"], columns: Columns
 ) -> int:
     """Send every line that is a message; return how many are none."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
     from streams.files import read_records
 
-    stderr = console(stderr=True)
     invalid = 0
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=stderr,
-        transient=True,
-        disable=not stderr.is_terminal,
-    )
-
-    def wrap(raw: BinaryIO, size: int | None) -> BinaryIO:
-        return cast(
-            BinaryIO, progress.wrap_file(raw, total=size or 0, description=f"to {sender.topic}")
-        )
-
-    layer: Wrap | None = wrap if stderr.is_terminal and file != "-" else None
-    with progress:
-        for line, message in read_records(file, kind=kind, columns=columns, wrap=layer):
+    with progress(file, f"to {sender.topic}") as wrap:
+        for line, message in read_records(file, kind=kind, columns=columns, wrap=wrap):
             if isinstance(message, bytes):
                 sender.send(_key(message, kind), message)
             else:

@@ -33,12 +33,12 @@ def show(
       driftline state show press-7 --json | jq .detectors
     """
     settings = load(config, assignments)
-    from streams import changelog
+    from streams import inspection
     from streams.cli.kafka import open_consumer
 
     with open_consumer(settings):
         pass  # A broker that does not answer is told at once, not after kafka.outage_timeout.
-    found = changelog.show(settings, sensor)
+    found = inspection.show(settings, sensor)
     if not found:
         raise DriftlineError(f"{sensor}: no checkpoint of {settings.group!r} knows this sensor")
     if json:
