@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import Any
 
 from detectors.registry import Parameter
 
@@ -62,7 +63,7 @@ def with_defaults(
     names: Sequence[str],
     *,
     scaled: bool = True,
-    params: Mapping[str, Mapping[str, Parameter]] | None = None,
+    params: Mapping[Any, Mapping[str, Parameter]] | None = None,
 ) -> tuple[tuple[str, dict[str, Parameter]], ...]:
     """Complete a list of detectors with the parameters they should have.
 

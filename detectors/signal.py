@@ -260,6 +260,11 @@ class SignalMonitor:
         return self._reference.outliers if self._reference else 0
 
     @property
+    def detectors(self) -> tuple[Detector, ...]:
+        """The detectors at work, in their order."""
+        return tuple(attached.detector for attached in self._attached)
+
+    @property
     def shift(self) -> float | None:
         """How far the mean has moved since the change point now suspected, in standard errors.
 

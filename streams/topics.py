@@ -32,6 +32,8 @@ _MIGRATE = (
 _COMPACTED = {"cleanup.policy": "compact", "segment.bytes": str(64 * _MEBIBYTE)}
 _LARGE = {"max.message.bytes": str(10 * _MEBIBYTE)}
 # Dead letters keep their old timestamps, so any cut by time would take them at once.
+# A record may claim any time; its dead letter claims the same one.
+_ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
@@ -63,12 +65,16 @@ TOPICS = (
     Topic("sensors", _DELETED, co_partitioned=True, by_time=True),
     Topic("labels", _DELETED, co_partitioned=True, by_time=True),
     Topic("control", _DELETED, co_partitioned=True, by_time=True),
-    Topic("predictions", _DELETED, by_time=True),
-    Topic("alerts", _DELETED, by_time=True),
-    Topic("adaptations", _DELETED, by_time=True),
-    Topic("retrain", _DELETED, by_time=True),
-    Topic("models", {**_COMPACTED, **_LARGE, "min.compaction.lag.ms": str(30 * _DAY_MS)}),
-    Topic("dead-letters", {**_KEPT, **_LARGE}),
+    Topic("predictions", _DELETED, co_partitioned=True, by_time=True),
+    Topic("alerts", _DELETED, co_partitioned=True, by_time=True),
+    Topic("adaptations", _DELETED, co_partitioned=True, by_time=True),
+    Topic("retrain", _DELETED, co_partitioned=True, by_time=True),
+    Topic(
+        "models",
+        {**_COMPACTED, **_LARGE, "min.compaction.lag.ms": str(30 * _DAY_MS)},
+        co_partitioned=True,
+    ),
+    Topic("dead-letters", {**_KEPT, **_LARGE, **_ANY_TIME}, co_partitioned=True),
     Topic(
         "state",
         {**_COMPACTED, **_LARGE, "min.cleanable.dirty.ratio": "0.3"},

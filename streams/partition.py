@@ -1,0 +1,223 @@
+"""The owned partition: one partition number of every input topic, its state, one owner.
+
+Fence, restore, process, checkpoint, hand over. Nothing is sent while processing; a
+checkpoint writes effects, state and position together, and only then are the input
+offsets committed for the group. docs/guarantees.md tells what follows from each failure.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from schemas.errors import BrokerGone, Fenced
+from schemas.settings import Settings
+from streams.changelog import POSITION_KEY, Position, Restored, read_partition
+from streams.checkpoint import Writer, create_writer
+from streams.metrics import Metrics
+from streams.pipeline import Pipeline
+from streams.records import Counts, Outgoing, Record
+
+log = structlog.get_logger("driftline.partition")
+
+MAX_UNSAVED = 50_000
+"""Events that may be processed beyond the last finished checkpoint, then it waits."""
+RETRY_SECONDS = 0.5
+
+Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
+
+
+class OwnedPartition:
+    """State and effects of one partition number while this process owns it.
+
+    Parameters
+    ----------
+    number
+        Partition number, the same in every input topic.
+    settings
+        Of the worker.
+    metrics
+        Where durations and counts go.
+    commit
+        Commits next offsets by (topic, partition) for the group, if they are new to it.
+    on_effects
+        Called after each checkpoint with what it made visible.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        settings: Settings,
+        metrics: Metrics,
+        commit: Commit,
+        on_effects: Callable[[Sequence[Outgoing]], None] = lambda _: None,
+    ) -> None:
+        self.number = number
+        self.pipeline = Pipeline(settings, number)
+        self.suspended = False
+        self.ready = False
+        self._settings = settings
+        self._metrics = metrics
+        self._commit = commit
+        self._on_effects = on_effects
+        self._writer: Writer = create_writer(settings, number)
+        self._lock = asyncio.Lock()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._unsaved = 0
+        self._saved: dict[str, int] = {}
+
+    async def open(self) -> None:
+        """Fence earlier owners, then restore. Retries until `kafka.outage_timeout`.
+
+        Raises
+        ------
+        BrokerGone
+            If the broker stays away for too long.
+        TopicError
+            If the state belongs to another layout or partition count.
+        SnapshotError
+            If a row's signature does not hold.
+        """
+        started = time.perf_counter()
+        restored = await self._fence_and_read()
+        self.pipeline.restore(restored)
+        self._saved = dict(restored.position.offsets)
+        self.ready = True
+        seconds = time.perf_counter() - started
+        self._metrics.restore_duration.observe(seconds)
+        log.info(
+            "partition restored",
+            partition=self.number,
+            sensors=self.pipeline.sensors,
+            position=self._saved.get(self._settings.topic("sensors"), 0),
+            seconds=round(seconds, 3),
+        )
+
+    async def process(self, kind: str, records: Sequence[Record]) -> Counts | None:
+        """Process a slice, once there is room for it.
+
+        Returns
+        -------
+        Counts or None
+            None if the partition was given up while waiting: the slice was not touched.
+        """
+        await self._room.wait()
+        if self.suspended:
+            return None
+        counts = self.pipeline.process(kind, records)
+        self._unsaved += len(records)
+        if self._unsaved >= MAX_UNSAVED:
+            self._room.clear()
+        return counts
+
+    async def checkpoint(self) -> None:
+        """Make everything processed so far durable and visible, then commit its offsets.
+
+        Raises
+        ------
+        Fenced
+            If another owner took over: this process must not go on.
+        BrokerGone
+            If it could not be written within `kafka.outage_timeout`.
+        """
+        async with self._lock:
+            target = dict(self.pipeline.position)
+            if target != self._saved:
+                await self._write(target)
+            await self._ack()
+
+    async def close(self) -> None:
+        """Give the partition up: nothing of it is processed or written any more."""
+        self.suspended = True
+        self.ready = False
+        self._room.set()
+        await self._writer.close()
+
+    @property
+    def position(self) -> Mapping[str, int]:
+        """Next offset by topic that the last finished checkpoint holds."""
+        return self._saved
+
+    async def _write(self, target: dict[str, int]) -> None:
+        started = time.perf_counter()
+        effects, rows = self.pipeline.take()
+        topic = self._settings.topic("state")
+        position = Position(target, self._settings.topics.partitions).encode()
+        state = [Outgoing(topic, key, value) for key, value in rows]
+        state.append(Outgoing(topic, POSITION_KEY, position))
+        taken, self._unsaved = self._unsaved, 0
+        try:
+            async with asyncio.timeout(self._settings.kafka.outage_timeout):
+                await self._write_until_done(effects, state, target)
+        except TimeoutError:
+            raise BrokerGone(
+                f"partition {self.number}: no checkpoint for "
+                f"{self._settings.kafka.outage_timeout:.0f} s (kafka.outage_timeout)"
+            ) from None
+        self._saved = target
+        self._room.set()
+        self._metrics.checkpoints.labels("committed").inc()
+        self._metrics.state_bytes.inc(sum(len(row.value or b"") for row in state))
+        self._on_effects(effects)
+        seconds = time.perf_counter() - started
+        self._metrics.checkpoint_duration.observe(seconds)
+        log.debug(
+            "checkpoint",
+            partition=self.number,
+            events=taken,
+            effects=len(effects),
+            rows=len(rows),
+            seconds=round(seconds, 4),
+        )
+
+    async def _write_until_done(
+        self, effects: Sequence[Outgoing], state: Sequence[Outgoing], target: dict[str, int]
+    ) -> None:
+        """Write once, however often it takes: an unknown outcome is looked up, not guessed."""
+        while True:
+            try:
+                await self._writer.write(effects, state)
+                return
+            except (KafkaError, OSError) as error:
+                self._metrics.checkpoints.labels("failed").inc()
+                log.warning(
+                    "checkpoint failed, trying again",
+                    partition=self.number,
+                    reason=f"{type(error).__name__}: {error}",
+                )
+            await self._writer.close()
+            await asyncio.sleep(RETRY_SECONDS)
+            stored = dict((await self._fence_and_read(position_only=True)).position.offsets)
+            if stored == target:
+                return
+            if stored != self._saved:
+                raise Fenced(f"partition {self.number} was written to by another owner")
+
+    async def _fence_and_read(self, *, position_only: bool = False) -> Restored:
+        """Open the writer, which ends all other owners' transactions, then read the state."""
+        deadline = time.monotonic() + self._settings.kafka.outage_timeout
+        while True:
+            try:
+                await self._writer.open()
+                break
+            except (KafkaError, OSError) as error:
+                if time.monotonic() > deadline:
+                    raise BrokerGone(
+                        f"{self._settings.kafka.bootstrap_servers}: no answer for "
+                        f"{self._settings.kafka.outage_timeout:.0f} s (kafka.outage_timeout)"
+                    ) from error
+                await asyncio.sleep(RETRY_SECONDS)
+        if position_only:
+            return await asyncio.to_thread(
+                read_partition, self._settings, self.number, lambda _: False
+            )
+        return await asyncio.to_thread(read_partition, self._settings, self.number)
+
+    async def _ack(self) -> None:
+        if self._saved:
+            await self._commit({(topic, self.number): to for topic, to in self._saved.items()})

@@ -1,0 +1,306 @@
+"""From records to drift events, for one partition: all that a worker and `backtest` share.
+
+Knows no Kafka client. A caller hands in slices of records in order and takes effects and
+changed rows at each checkpoint. Records below the position are skipped, so a replay after a
+failure does nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from learners.snapshot import dumps, loads, signing_key, verify
+from schemas.codec import cloud_event_headers, decode, decode_label, decode_reading, encode
+from schemas.dead_letter import DeadLetter
+from schemas.errors import InvalidMessage
+from schemas.events import (
+    Adaptation,
+    ControlEvent,
+    DriftEvent,
+    Message,
+    ModelRecord,
+    Prediction,
+    RetrainRequest,
+)
+from schemas.settings import Settings, TopicName
+from streams.changelog import Restored
+from streams.context import Context
+from streams.handlers import HANDLERS
+from streams.metrics import dead_letter_reason
+from streams.records import INPUTS, Counts, Outgoing, Record
+from streams.rows import join_parts, split_parts
+from streams.sensor import Sensor, Stored, new_sensor, refit
+
+log = structlog.get_logger("driftline.pipeline")
+
+_DECODERS: Mapping[str, Callable[[bytes | None], Any]] = {
+    "sensors": decode_reading,
+    "labels": decode_label,
+    "control": lambda raw: decode(raw, ControlEvent),
+    "alerts": lambda raw: decode(raw, DriftEvent),
+    "models": lambda raw: decode(raw, ModelRecord),
+}
+_TOPIC_OF: Mapping[type[Message], TopicName] = {
+    DriftEvent: "alerts",
+    Prediction: "predictions",
+    Adaptation: "adaptations",
+    ControlEvent: "control",
+    RetrainRequest: "retrain",
+    ModelRecord: "models",
+}
+
+
+class Live:
+    """A sensor that has been touched since the process started.
+
+    Attributes
+    ----------
+    sensor
+        Its state.
+    settings
+        Those that hold for it.
+    journal
+        What it took in since the last checkpoint: played again over the last stored state
+        if a record brings out a defect.
+    """
+
+    __slots__ = ("journal", "sensor", "settings")
+
+    def __init__(self, sensor: Sensor, settings: Any) -> None:
+        self.sensor = sensor
+        self.settings = settings
+        self.journal: list[tuple[str, Any, Record]] = []
+
+
+class Pipeline:
+    """State of one partition, and what its records do to it.
+
+    Parameters
+    ----------
+    settings
+        Of the whole deployment.
+    partition
+        Number of the partition, for ids and sources.
+
+    Attributes
+    ----------
+    position
+        Next offset by full topic name.
+    last_timestamp
+        Kafka timestamp in milliseconds of the last sensor event; None before the first.
+    """
+
+    def __init__(self, settings: Settings, partition: int) -> None:
+        self.position: dict[str, int] = {}
+        self.last_timestamp: int | None = None
+        self._settings = settings
+        self._partition = partition
+        self._key = signing_key(settings.state)
+        self._inputs: Mapping[str, str] = {kind: settings.topic(kind) for kind in INPUTS}
+        self._outputs = {kind: settings.topic(name) for kind, name in _TOPIC_OF.items()}
+        self._dead_letters = settings.topic("dead-letters")
+        self._live: dict[str, Live] = {}
+        self._stored: dict[str, bytes] = {}
+        self._waiting: dict[str, dict[str, bytes]] = {}
+        self._touched: dict[str, Live] = {}
+        self._effects: list[Outgoing] = []
+
+    @property
+    def sensors(self) -> int:
+        """How many sensors are in state here, restored ones included."""
+        return len(self._stored.keys() | self._live.keys())
+
+    def restore(self, restored: Restored) -> None:
+        """Take over what the state topic holds. Rows are read when their sensor is next seen.
+
+        Raises
+        ------
+        SnapshotError
+            If a row was not signed with this deployment's key.
+        """
+        self.position = dict(restored.position.offsets)
+        for (kind, sensor_id, *rest), row in join_parts(restored.rows).items():
+            verify(row, self._key)
+            if kind == "sensor":
+                self._stored[sensor_id] = row
+            else:
+                self._waiting.setdefault(sensor_id, {})[rest[0]] = row
+
+    def process(self, kind: str, records: Sequence[Record]) -> Counts:
+        """Take in a slice of one input topic.
+
+        Parameters
+        ----------
+        kind
+            Which: one of `streams.records.INPUTS`.
+        records
+            In the order of their offsets.
+        """
+        counts = Counts()
+        topic = self._inputs[kind]
+        position = self.position.get(topic, 0)
+        for record in records:
+            if record.offset < position:
+                counts.skipped += 1
+                continue
+            self._take_in(kind, record, counts)
+            position = record.offset + 1
+        self.position[topic] = position
+        if kind == "sensors" and records:
+            self.last_timestamp = records[-1].timestamp
+        return counts
+
+    def take(self) -> tuple[list[Outgoing], list[tuple[bytes, bytes | None]]]:
+        """Return effects and changed rows since the last call; they are the caller's now."""
+        effects, self._effects = self._effects, []
+        rows: list[tuple[bytes, bytes | None]] = []
+        for sensor_id, live in self._touched.items():
+            live.journal = []
+            waiting = self._waiting.setdefault(sensor_id, {})
+            for event_id, entry in live.sensor.pending.changes():
+                row = None if entry is None else dumps(entry, self._key)
+                stored = waiting.pop(event_id, b"")
+                if row is not None:
+                    waiting[event_id] = row
+                rows += split_parts(["pending", sensor_id, event_id], row, len(stored))
+            if not waiting:
+                del self._waiting[sensor_id]
+            row = dumps(live.sensor.stored(live.settings), self._key)
+            stored = self._stored.get(sensor_id, b"")
+            rows += split_parts(["sensor", sensor_id], row, len(stored))
+            self._stored[sensor_id] = row
+        self._touched = {}
+        return effects, rows
+
+    def drain(self) -> list[Outgoing]:
+        """Return effects only, for a caller that keeps no state."""
+        effects, self._effects = self._effects, []
+        for live in self._touched.values():
+            live.journal.clear()
+        self._touched.clear()
+        return effects
+
+    def sensor(self, sensor_id: str) -> Sensor | None:
+        """Return the state of a sensor, None if it is not known here."""
+        live = self._live.get(sensor_id)
+        if live is None and sensor_id not in self._stored:
+            return None
+        return (live or self._load(sensor_id)).sensor
+
+    def sensor_ids(self) -> Iterator[str]:
+        """Yield the ids of all sensors in state."""
+        yield from self._stored.keys() | self._live.keys()
+
+    def _take_in(self, kind: str, record: Record, counts: Counts) -> None:
+        try:
+            event = _DECODERS[kind](record.value)
+        except InvalidMessage as error:
+            self._dead_letter(kind, record, "decode", error, counts)
+            return
+        sensor_id = event.sensor_id
+        live = self._live.get(sensor_id)
+        if live is None:
+            live = self._live[sensor_id] = self._load(sensor_id)
+        try:
+            effects = self._handle(kind, live, event, record, counts)
+        except InvalidMessage as error:
+            self._undo(sensor_id, live)
+            self._dead_letter(kind, record, "decode", error, counts)
+        except Exception as error:
+            log.error("defect while processing a record", sensor=sensor_id, exc_info=error)
+            self._undo(sensor_id, live)
+            self._dead_letter(kind, record, "processing", error, counts)
+        else:
+            self._effects += effects
+            if live.sensor.blank:
+                del self._live[sensor_id]
+                return
+            live.journal.append((kind, event, record))
+            self._touched[sensor_id] = live
+
+    def _handle(
+        self, kind: str, live: Live, event: Any, record: Record, counts: Counts
+    ) -> list[Outgoing]:
+        context = Context(self._settings, live.settings, self._partition, self._key, kind, record)
+        done = HANDLERS[kind](live.sensor, event, context)
+        effects = [self._outgoing(message) for message in done.messages]
+        if kind == "sensors":
+            counts.scored += 1
+            counts.last_event_ts = event.ts
+        for outcome, n in done.labels.items():
+            counts.labels[outcome] = counts.labels.get(outcome, 0) + n
+        counts.muted += done.muted
+        for message in done.messages:
+            if isinstance(message, DriftEvent):
+                key = (message.detector, message.kind, message.diagnosis)
+                counts.drift_events[key] = counts.drift_events.get(key, 0) + 1
+            elif isinstance(message, Adaptation):
+                action = message.action
+                counts.adaptations[action] = counts.adaptations.get(action, 0) + 1
+        return effects
+
+    def _outgoing(self, message: Message) -> Outgoing:
+        sensor_id: str = message.sensor_id  # type: ignore[attr-defined]
+        headers: Iterable[tuple[str, bytes]] = ()
+        if isinstance(message, DriftEvent):
+            headers = cloud_event_headers(message)
+        return Outgoing(
+            self._outputs[type(message)], sensor_id.encode(), encode(message), tuple(headers)
+        )
+
+    def _load(self, sensor_id: str) -> Live:
+        """Read a sensor's row as it stood at the last checkpoint, or begin a new one."""
+        settings = self._settings.for_sensor(sensor_id)
+        row = self._stored.get(sensor_id)
+        if row is None:
+            sensor = new_sensor(sensor_id, settings)
+        else:
+            stored = loads(row, self._key)
+            assert isinstance(stored, Stored)
+            sensor = refit(stored, sensor_id, settings)
+        for event_id, waiting in self._waiting.get(sensor_id, {}).items():
+            sensor.pending.restore(event_id, loads(waiting, self._key))
+        return Live(sensor, settings)
+
+    def _undo(self, sensor_id: str, broken: Live) -> None:
+        """Bring a sensor back to where it was before a record that could not be processed."""
+        live = self._load(sensor_id)
+        for kind, event, record in broken.journal:
+            self._handle(kind, live, event, record, Counts())
+        live.journal = broken.journal
+        if live.sensor.blank:
+            del self._live[sensor_id]
+        else:
+            self._live[sensor_id] = live
+            if live.journal:
+                self._touched[sensor_id] = live
+
+    def _dead_letter(
+        self, kind: str, record: Record, stage: str, error: Exception, counts: Counts
+    ) -> None:
+        letter = DeadLetter(
+            key=record.key,
+            value=record.value,
+            timestamp_ms=record.timestamp,
+            headers=tuple(record.headers),
+            topic=self._inputs[kind],
+            partition=self._partition,
+            offset=record.offset,
+            stage=stage,
+            exception_class=f"{type(error).__module__}.{type(error).__qualname__}",
+            message=str(error),
+        )
+        reason = dead_letter_reason(stage, str(error), record.value).value
+        counts.dead_letters[reason] = counts.dead_letters.get(reason, 0) + 1
+        self._effects.append(
+            Outgoing(
+                self._dead_letters,
+                record.key,
+                record.value,
+                tuple(letter.to_headers()),
+                record.timestamp,
+            )
+        )

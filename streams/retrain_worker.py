@@ -1,0 +1,320 @@
+"""The retrain worker: one request after the other, from the retrain topic to the models topic.
+
+It reads the exact range that a request names, fits an untrained model, judges it against
+the one in use on held-out events, and publishes it signed. The owner of the partition decides.
+A request is done again after a crash; its id lets the owner see that it knows the answer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import confluent_kafka as ck
+import msgspec
+import structlog
+
+from learners.retrain import RetrainResult, fit_and_evaluate
+from learners.snapshot import dumps, signing_key
+from schemas.codec import Label, Reading, decode, decode_label, decode_reading, encode
+from schemas.dead_letter import DeadLetter
+from schemas.errors import BrokerGone, InvalidMessage, SnapshotError
+from schemas.events import ModelRecord, RetrainRequest, SourceRange, Stage
+from schemas.settings import Settings
+from streams.inspection import stored_sensor
+
+log = structlog.get_logger("driftline.retrain")
+
+POLL_SECONDS = 0.2
+ARTIFACT_BYTES = 7 * 1024 * 1024
+"""What is left of the models topic's 10 MiB once the artifact is base64 text."""
+MESSAGE_BYTES = 10 * 1024 * 1024
+
+
+class _Refused(Exception):
+    """A request that can't be carried out, with the reason for the models topic."""
+
+
+@dataclass(frozen=True)
+class _Clients:
+    requests: ck.Consumer
+    source: ck.Consumer
+    producer: ck.Producer
+
+
+def run(settings: Settings) -> int:
+    """Work on retrain requests until SIGTERM or SIGINT.
+
+    Returns
+    -------
+    int
+        Exit code 0.
+
+    Raises
+    ------
+    BrokerGone
+        If no broker has answered for `kafka.outage_timeout`.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    work(settings, stop)
+    return 0
+
+
+def work(settings: Settings, stop: threading.Event, clock: Any = time.time) -> None:
+    """Take requests until `stop` is set.
+
+    Parameters
+    ----------
+    settings
+        Of the deployment; the signing key is that of the workers.
+    stop
+        Ends the loop between two requests.
+    clock
+        Seconds since the epoch, for the time of a model's record.
+    """
+    key = signing_key(settings.state)
+    clients = _connect(settings)
+    log.info("retrain worker starting", group=f"{settings.group}-retrain")
+    answered = time.monotonic()
+    try:
+        clients.requests.subscribe([settings.topic("retrain")])
+        while not stop.is_set():
+            message = clients.requests.poll(POLL_SECONDS)
+            if message is None or message.error() is not None:
+                answered = _still_there(settings, clients, message, answered)
+                continue
+            answered = time.monotonic()
+            _answer(settings, clients, message, key, int(clock() * 1_000_000))
+            clients.requests.commit(message=message, asynchronous=False)
+    finally:
+        clients.source.close()
+        clients.requests.close()
+    log.info("retrain worker stopped")
+
+
+def _connect(settings: Settings) -> _Clients:
+    common = settings.kafka.librdkafka() | {"log_level": 0}
+    reading = common | {
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
+    }
+    return _Clients(
+        ck.Consumer(
+            reading
+            | {
+                "group.id": f"{settings.group}-retrain",
+                "session.timeout.ms": int(settings.kafka.session_timeout * 1000),
+                # A fit may take long; another worker must not take the request meanwhile.
+                "max.poll.interval.ms": 3_600_000,
+            }
+        ),
+        ck.Consumer(reading | {"group.id": f"{settings.group}-retrain-source"}),
+        ck.Producer(common | {"enable.idempotence": True, "message.max.bytes": MESSAGE_BYTES}),
+    )
+
+
+def _still_there(settings: Settings, clients: _Clients, message: Any, answered: float) -> float:
+    """Return when the broker last answered; give up after an outage that is too long."""
+    eof = message is not None and message.error().code() == ck.KafkaError._PARTITION_EOF
+    if eof or time.monotonic() - answered < 5.0:
+        return time.monotonic() if eof else answered
+    try:
+        clients.source.list_topics(settings.topic("retrain"), timeout=5.0)
+    except ck.KafkaException as error:
+        silent = time.monotonic() - answered
+        log.warning("no answer from the broker", seconds=round(silent, 1))
+        if silent > settings.kafka.outage_timeout:
+            raise BrokerGone(
+                f"{settings.kafka.bootstrap_servers}: no answer for {silent:.0f} s "
+                "(kafka.outage_timeout)"
+            ) from error
+        return answered
+    return time.monotonic()
+
+
+def _answer(
+    settings: Settings, clients: _Clients, message: ck.Message, key: bytes, now: int
+) -> None:
+    try:
+        request = decode(message.value(), RetrainRequest)
+        if request.sensor_id is None:
+            raise InvalidMessage("$.sensor_id", "the id of a sensor")
+        if request.range.topic != settings.topic("sensors"):
+            raise InvalidMessage("$.range.topic", settings.topic("sensors"))
+    except InvalidMessage as error:
+        _dead_letter(settings, clients, message, error)
+        return
+    started = time.monotonic()
+    try:
+        record = _retrain(settings, clients, request, request.sensor_id, key, now)
+    except (_Refused, SnapshotError) as error:
+        record = _record(request, request.sensor_id, 0, "rejected", now, reason=str(error))
+    clients.producer.produce(
+        settings.topic("models"),
+        key=request.sensor_id.encode(),
+        value=encode(record),
+        partition=request.range.partition,
+    )
+    clients.producer.flush()
+    log.info(
+        "retrain request answered",
+        request=request.id,
+        sensor=request.sensor_id,
+        stage=record.stage,
+        reason=record.reason,
+        seconds=round(time.monotonic() - started, 3),
+    )
+
+
+def _retrain(
+    settings: Settings,
+    clients: _Clients,
+    request: RetrainRequest,
+    sensor_id: str,
+    key: bytes,
+    now: int,
+) -> ModelRecord:
+    source = request.range
+    sensor = stored_sensor(settings, source.partition, sensor_id)
+    if sensor is None:
+        raise _Refused(f"no checkpoint of {settings.group!r} knows {sensor_id}")
+    champion = sensor.champion.learner
+    readings = list(_readings(clients.source, source, sensor_id))
+    if not readings:
+        raise _Refused("no record of the range is kept any more")
+    labels: Iterator[Label] | tuple[()] = ()
+    if champion.needs_label:
+        labels = _labels(clients.source, settings.topic("labels"), source.partition, sensor_id)
+    policy = settings.for_sensor(sensor_id).policy
+    result = fit_and_evaluate(readings, labels, champion, policy)
+    if not result.better:
+        raise _Refused(result.reason)
+    artifact = dumps(result.candidate, key, max_bytes=ARTIFACT_BYTES)
+    return _record(
+        request,
+        sensor_id,
+        sensor.champion.newest + 1,
+        "candidate",
+        now,
+        reason=result.reason,
+        result=result,
+        artifact=artifact,
+    )
+
+
+def _record(
+    request: RetrainRequest,
+    sensor_id: str,
+    version: int,
+    stage: Stage,
+    now: int,
+    *,
+    reason: str,
+    result: RetrainResult | None = None,
+    artifact: bytes | None = None,
+) -> ModelRecord:
+    metrics: dict[str, float | int | None] = {}
+    if result is not None:
+        metrics = {
+            "error": result.candidate_error,
+            "champion_error": result.champion_error,
+            "n_train": result.n_train,
+            "n_test": result.n_test,
+        }
+    return ModelRecord(
+        name=request.model or sensor_id,
+        version=version,
+        stage=stage,
+        sensor_id=sensor_id,
+        ts=now,
+        metrics=metrics,
+        training_range=request.range,
+        digest=None if artifact is None else hashlib.sha256(artifact).hexdigest(),
+        artifact=None if artifact is None else base64.b64encode(artifact).decode(),
+        reason=reason,
+        drift_event_id=request.drift_event_id,
+        request_id=request.id,
+    )
+
+
+def _readings(consumer: ck.Consumer, source: SourceRange, sensor_id: str) -> Iterator[Reading]:
+    """Yield the sensor's events of the range; what was dead-lettered is passed over."""
+    for message in _read(
+        consumer, source.topic, source.partition, source.from_offset, source.to_offset
+    ):
+        try:
+            reading = decode_reading(message.value())
+        except InvalidMessage:
+            continue
+        if reading.sensor_id == sensor_id:
+            event_id = reading.event_id or f"{source.partition}-{message.offset()}"
+            yield msgspec.structs.replace(reading, event_id=event_id)
+
+
+def _labels(consumer: ck.Consumer, topic: str, partition: int, sensor_id: str) -> Iterator[Label]:
+    """Yield all labels of the sensor that are kept; those of a range may come much later."""
+    low, high = consumer.get_watermark_offsets(ck.TopicPartition(topic, partition), timeout=10.0)
+    for message in _read(consumer, topic, partition, low, high):
+        try:
+            label = decode_label(message.value())
+        except InvalidMessage:
+            continue
+        if label.sensor_id == sensor_id:
+            yield label
+
+
+def _read(
+    consumer: ck.Consumer, topic: str, partition: int, start: int, end: int
+) -> Iterator[ck.Message]:
+    consumer.assign([ck.TopicPartition(topic, partition, start)])
+    while True:
+        message = consumer.poll(POLL_SECONDS)
+        if message is None:
+            continue
+        error = message.error()
+        if error is not None:
+            if error.code() == ck.KafkaError._PARTITION_EOF:
+                return
+            continue
+        if message.offset() >= end:
+            return
+        yield message
+        if message.offset() == end - 1:
+            return
+
+
+def _dead_letter(
+    settings: Settings, clients: _Clients, message: ck.Message, error: InvalidMessage
+) -> None:
+    letter = DeadLetter(
+        key=message.key(),
+        value=message.value(),
+        timestamp_ms=message.timestamp()[1],
+        headers=tuple(message.headers() or ()),
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        stage="decode",
+        exception_class=f"{type(error).__module__}.{type(error).__qualname__}",
+        message=str(error),
+    )
+    clients.producer.produce(
+        settings.topic("dead-letters"),
+        key=message.key(),
+        value=message.value(),
+        headers=letter.to_headers(),
+        timestamp=message.timestamp()[1],
+        partition=message.partition() or 0,
+    )
+    clients.producer.flush()
+    log.warning("retrain request refused", reason=str(error))

@@ -1,0 +1,48 @@
+"""Rows that are larger than a broker takes are stored in parts under numbered keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import orjson
+
+PART_BYTES = 900_000
+"""Below Kafka's default limit of 1 MiB for a batch, with room for the key and the framing."""
+
+
+def split_parts(
+    key: list[str], value: bytes | None, stored_bytes: int = 0
+) -> Iterator[tuple[bytes, bytes | None]]:
+    """Yield the records of one row.
+
+    Parameters
+    ----------
+    key
+        Parts of the row's key.
+    value
+        The row; None deletes it.
+    stored_bytes
+        Size of the row as it stands on the topic: parts that it no longer has are deleted.
+    """
+    size = len(value or b"")
+    for number in range(max(1, _parts(size), _parts(stored_bytes))):
+        name = orjson.dumps([*key, number] if number else key)
+        start = number * PART_BYTES
+        if value is None or (number and start >= size):
+            yield name, None
+        else:
+            yield name, value[start : start + PART_BYTES]
+
+
+def join_parts(rows: Mapping[bytes, bytes]) -> dict[tuple[str, ...], bytes]:
+    """Put rows together again, by the parts of their key."""
+    found: dict[tuple[str, ...], list[tuple[int, bytes]]] = {}
+    for raw_key, part in rows.items():
+        key = orjson.loads(raw_key)
+        number = key.pop() if isinstance(key[-1], int) else 0
+        found.setdefault(tuple(key), []).append((number, part))
+    return {key: b"".join(part for _, part in sorted(parts)) for key, parts in found.items()}
+
+
+def _parts(size: int) -> int:
+    return -(-size // PART_BYTES)

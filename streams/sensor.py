@@ -1,0 +1,412 @@
+"""One sensor: its model, its signals, its episode, and what one event does to them.
+
+Everything here is a function of the order of events alone, so that a replay after a
+failure comes to the same state and the same drift events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Any
+
+from detectors.defaults import DETECTORS, family_of, with_defaults
+from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
+from detectors.episodes import EpisodeEvent, Episodes
+from detectors.signal import Finding, Position, SignalMonitor
+from learners import create
+from learners.base import VALUE, Feature, Learner, PredictionValue
+from learners.champion import Champion
+from learners.labels import Head, Pending, PendingLabels
+from learners.metrics import Prequential
+from schemas.codec import Reading
+from schemas.events import MAX_FEATURES
+from schemas.settings import LearnerSettings, SensorSettings
+
+SEED = 0
+"""Seed of every learner that draws random numbers: a replay must draw the same."""
+
+ROW_VERSION = 1
+
+
+@dataclass(slots=True)
+class RetrainDue:
+    """A batch retrain that waits for enough examples of the new behaviour."""
+
+    from_offset: int
+    examples: int
+    drift_event_id: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Why a model is challenged: the drift event, if one led to it, and the rule."""
+
+    drift_event_id: str | None
+    rule: str
+
+
+@dataclass(slots=True)
+class Sensor:
+    """State of one sensor.
+
+    Attributes
+    ----------
+    sensor_id
+        Its id; also the name of its model.
+    champion
+        The model in use, its challenger and its predecessor.
+    episodes
+        The open episode, if there is one.
+    prequential
+        Error of the model in use, each prediction made before its label was known.
+    pending
+        Predictions that wait for labels and labels that wait for events; stored row by row.
+    monitors
+        One per signal: ``value``, ``error``, ``label``, ``missing``, ``prediction``,
+        ``feature:<name>``.
+    events
+        Events scored so far.
+    examples
+        Events whose truth the model has learned so far.
+    last_labelled
+        Largest offset among them; -1 before the first.
+    muted_until
+        Kafka time in milliseconds up to which no drift events are written; None: not muted.
+    acted_at
+        Value of `events` when the policy last acted.
+    candidate
+        The last retrained model that was not taken into use, with its version.
+    answered_request
+        Id of the last retrain request whose model has come: a repeated one is no news.
+    """
+
+    sensor_id: str
+    champion: Champion
+    episodes: Episodes
+    prequential: Prequential
+    pending: PendingLabels
+    monitors: dict[str, SignalMonitor] = field(default_factory=dict)
+    events: int = 0
+    examples: int = 0
+    last_offset: int = -1
+    last_ts: int = 0
+    last_labelled: int = -1
+    first_label: str | None = None
+    diagnosis: Diagnosis = "data"
+    severity: Severity = "low"
+    muted_until: int | None = None
+    acked_episode: str | None = None
+    acted_at: int | None = None
+    challenge: Challenge = field(default_factory=lambda: Challenge(None, "manual"))
+    candidate: tuple[int, Learner] | None = None
+    answered_request: str | None = None
+    retrain_due: RetrainDue | None = None
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing is known of the sensor that is worth keeping."""
+        return self.events == 0 and self.muted_until is None and not self.pending
+
+    def stored(self, settings: SensorSettings) -> Stored:
+        """Return what goes into the sensor's row; what waits has rows of its own."""
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "pending"}
+        return Stored(ROW_VERSION, fingerprint(settings), self.pending.head(), values)
+
+
+@dataclass(slots=True)
+class Stored:
+    """A sensor's row on the state topic.
+
+    Parameters
+    ----------
+    version
+        Of this layout.
+    fingerprints
+        What the learner and the detectors were configured as, see `fingerprint`.
+    head
+        What `learners.labels` keeps besides its entries.
+    values
+        Attributes of `Sensor`.
+    """
+
+    version: int
+    fingerprints: dict[str, str]
+    head: Head
+    values: dict[str, Any]
+
+
+@dataclass(slots=True, frozen=True)
+class Scored:
+    """What one event or label brought to light.
+
+    Attributes
+    ----------
+    at
+        The sensor event that it is about.
+    prediction
+        Made before the event was learned; None until the model has learned something.
+    events
+        Warnings, drifts and recoveries to report, each with its diagnosis and severity.
+    """
+
+    at: Position
+    prediction: PredictionValue | None
+    events: list[tuple[EpisodeEvent, Diagnosis, Severity]]
+
+
+def new_sensor(sensor_id: str, settings: SensorSettings) -> Sensor:
+    """Return the state of a sensor that has sent nothing yet."""
+    return Sensor(
+        sensor_id,
+        Champion(
+            sensor_id,
+            1,
+            _untrained(settings),
+            settings.policy.margin,
+            settings.policy.challenger_events,
+        ),
+        Episodes(settings.episodes.quiet_events),
+        Prequential(),
+        _pending(settings),
+    )
+
+
+def fingerprint(settings: SensorSettings) -> dict[str, str]:
+    """Return what a stored learner and stored monitors depend on, as text to compare."""
+    return {
+        "learner": settings.learner.model_dump_json(exclude={"grace"}),
+        "detectors": settings.detectors.model_dump_json(),
+    }
+
+
+def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
+    """Return a stored sensor, made to fit the configuration as it is now.
+
+    A learner or detectors that are configured otherwise than when they were stored begin
+    anew; everything else goes on.
+    """
+    sensor = Sensor(**stored.values, pending=_pending(settings))
+    sensor.pending.restore_head(stored.head)
+    now = fingerprint(settings)
+    if stored.fingerprints["learner"] != now["learner"]:
+        sensor.champion.swap_in(_untrained(settings))
+        sensor.champion.previous = None
+        sensor.candidate = None
+        forget_error(sensor)
+    if stored.fingerprints["detectors"] != now["detectors"]:
+        sensor.monitors = {}
+    sensor.episodes.quiet_events = settings.episodes.quiet_events
+    sensor.champion.margin = settings.policy.margin
+    sensor.champion.challenger_events = settings.policy.challenger_events
+    return sensor
+
+
+def score(
+    sensor: Sensor, reading: Reading, at: Position, event_id: str, settings: SensorSettings
+) -> Scored:
+    """Score one event: predict, compare, learn, judge.
+
+    Parameters
+    ----------
+    sensor
+        Changed in place.
+    reading
+        The decoded event.
+    at
+        Its offset on the sensors topic, and its time.
+    event_id
+        Its own, or the one that stands for it.
+    settings
+        Those of this sensor.
+    """
+    sensor.events += 1
+    sensor.last_offset = at.offset
+    sensor.last_ts = at.ts
+    findings: list[tuple[str, Finding]] = []
+    single = reading.features is None
+    values = {VALUE: reading.value} if reading.features is None else reading.features
+    missing = any(value is None for value in values.values())
+    _feed(sensor, "missing", float(missing), at, settings, findings)
+    prediction = None
+    if not missing:
+        x = _known(sensor, values)
+        clipped = dict(x)
+        for name, value in x.items():
+            if isinstance(value, float):
+                signal = VALUE if single else f"feature:{name}"
+                # What the model learns is limited to what the reference can explain: one
+                # reading of 1e308 would make a running variance infinite for good.
+                clipped[name] = _clip(sensor, signal, value)
+                _feed(sensor, signal, value, at, settings, findings)
+        champion = sensor.champion
+        prediction = champion.learner.predict(clipped)
+        if isinstance(prediction, float) and settings.detectors.prediction:
+            _feed(sensor, "prediction", prediction, at, settings, findings)
+        rival = None if champion.challenger is None else champion.challenger.predict(clipped)
+        if champion.learner.needs_label:
+            early = sensor.pending.add(
+                event_id,
+                clipped,
+                prediction=prediction,
+                challenger=rival,
+                version=champion.version,
+                ts=at.ts,
+                offset=at.offset,
+            )
+            if early is not None:
+                _feed(sensor, "label", _as_number(sensor, early), at, settings, findings)
+                _compare(sensor, prediction, rival, early, at, settings, findings)
+                _learn(sensor, clipped, early, at)
+        else:
+            truth = champion.learner.truth(x)
+            _compare(sensor, prediction, rival, truth, at, settings, findings)
+            _learn(sensor, clipped, None, at)
+    return Scored(at, prediction, _observe(sensor, at, findings))
+
+
+def learn_label(
+    sensor: Sensor, waiting: Pending, label: PredictionValue, settings: SensorSettings
+) -> Scored:
+    """Learn the label of an event that was scored before.
+
+    Drift that shows now is reported for that event: its offset and time.
+    """
+    at = Position(waiting.offset, waiting.ts)
+    findings: list[tuple[str, Finding]] = []
+    _feed(sensor, "label", _as_number(sensor, label), at, settings, findings)
+    if waiting.version == sensor.champion.version:
+        # What an earlier model expected says nothing of the one in use.
+        _compare(sensor, waiting.prediction, waiting.challenger, label, at, settings, findings)
+    _learn(sensor, waiting.features, label, at)
+    # An episode's quiet time is counted in events, and a label is none.
+    return Scored(at, waiting.prediction, _observe(sensor, at, findings) if findings else [])
+
+
+def forget_error(sensor: Sensor) -> None:
+    """Begin the error signal anew: another model's errors are another signal."""
+    sensor.monitors.pop("error", None)
+    sensor.prequential = Prequential()
+
+
+@cache
+def _template(settings: str) -> Learner:
+    return create(LearnerSettings.model_validate_json(settings), SEED)
+
+
+def _untrained(settings: SensorSettings) -> Learner:
+    """Return an untrained learner; making one is slow, so it is made once for all sensors."""
+    return _template(settings.learner.model_dump_json()).fresh()
+
+
+def _known(sensor: Sensor, values: Mapping[str, float | str | None]) -> dict[str, Feature]:
+    """Leave out names beyond a sensor's first 256: what is held for it stays bounded."""
+    full = len(sensor.monitors) >= MAX_FEATURES + len(("missing", "error", "label", "prediction"))
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None and not (full and f"feature:{name}" not in sensor.monitors)
+    }
+
+
+def _clip(sensor: Sensor, signal: str, value: float) -> float:
+    monitor = sensor.monitors.get(signal)
+    return value if monitor is None else monitor.clip(value)
+
+
+def _compare(
+    sensor: Sensor,
+    prediction: PredictionValue | None,
+    rival: PredictionValue | None,
+    truth: PredictionValue | None,
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> None:
+    """Judge a prediction by the truth, and that of the challenger on the same event."""
+    champion, learner = sensor.champion, sensor.champion.learner
+    error = learner.error(prediction, truth)
+    if champion.challenger is not None:
+        champion.observe(error, champion.challenger.error(rival, truth))
+    if error is None:
+        return
+    sensor.prequential.update(error)
+    if learner.learned >= settings.learner.grace:
+        _feed(sensor, "error", error, at, settings, findings)
+
+
+def _learn(
+    sensor: Sensor, x: Mapping[str, Feature], label: PredictionValue | None, at: Position
+) -> None:
+    champion = sensor.champion
+    champion.learner.learn(x, label)
+    if champion.challenger is not None:
+        champion.challenger.learn(x, label)
+    sensor.examples += 1
+    sensor.last_labelled = max(sensor.last_labelled, at.offset)
+
+
+def _pending(settings: SensorSettings) -> PendingLabels:
+    return PendingLabels(settings.labels.max_pending, int(settings.labels.max_age * 1_000_000))
+
+
+def _feed(
+    sensor: Sensor,
+    signal: str,
+    x: float,
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> None:
+    monitor = sensor.monitors.get(signal)
+    if monitor is None:
+        monitor = sensor.monitors[signal] = _monitor(signal, settings)
+    found = monitor.update(x, at)
+    if found:
+        findings.extend((signal, finding) for finding in found)
+
+
+def _monitor(signal: str, settings: SensorSettings) -> SignalMonitor:
+    family = family_of(signal)
+    classes = settings.learner.task == "classification"
+    bits = signal == "missing" or (classes and signal in ("error", "label"))
+    configured: tuple[str, ...] | None = getattr(settings.detectors, family)
+    names = DETECTORS[family] if configured is None else configured
+    return SignalMonitor(
+        with_defaults(names, scaled=not bits, params=settings.detectors.params),
+        settings.detectors.warmup,
+        scaled=not bits,
+        alarm_on="up" if signal == "error" else "both",
+    )
+
+
+def _as_number(sensor: Sensor, label: PredictionValue) -> float:
+    """Return a label as a signal: a number as it is, of classes whether it is not the first one."""
+    if sensor.champion.learner.task != "classification":
+        return float(label)
+    if sensor.first_label is None:
+        sensor.first_label = str(label)
+    return float(str(label) != sensor.first_label)
+
+
+def _observe(
+    sensor: Sensor, at: Position, findings: list[tuple[str, Finding]]
+) -> list[tuple[EpisodeEvent, Diagnosis, Severity]]:
+    events = sensor.episodes.observe(at, findings)
+    for event in events:
+        if event.finding is not None:
+            sensor.diagnosis = diagnose(event.signal, event.finding, _input_shift(sensor))
+            sensor.severity = severity(event.finding)
+    return [(event, sensor.diagnosis, sensor.severity) for event in events]
+
+
+def _input_shift(sensor: Sensor) -> float | None:
+    """Return the largest shift among the sensor's inputs, in standard errors."""
+    shifts = [
+        monitor.shift
+        for signal, monitor in sensor.monitors.items()
+        if signal == VALUE or signal.startswith("feature:")
+    ]
+    return max((shift for shift in shifts if shift is not None), default=None, key=abs)
