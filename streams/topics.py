@@ -31,15 +31,22 @@ _MIGRATE = (
 # Small segments, since only closed ones are compacted and a restore reads what is left.
 _COMPACTED = {"cleanup.policy": "compact", "segment.bytes": str(64 * _MEBIBYTE)}
 _LARGE = {"max.message.bytes": str(10 * _MEBIBYTE)}
-# Dead letters keep their old timestamps, so any cut by time would take them at once.
-# A record may claim any time; its dead letter claims the same one.
-_ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+# Dead letters keep the timestamps of their records: a cut by time would take old ones at once,
+# and one that claims to lie in the future would be refused.
+_KEPT = {
+    "cleanup.policy": "delete",
+    "retention.ms": "-1",
+    "retention.bytes": "-1",
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Topic:
     """What one topic must look like.
+
+    Each has ``topics.partitions`` partitions: what concerns a sensor lies in the same partition
+    number everywhere, and has one owner.
 
     Attributes
     ----------
@@ -47,38 +54,33 @@ class Topic:
         Its name without the prefix.
     config
         Its settings on the broker, under Kafka's names.
-    co_partitioned
-        Whether one owner holds the same partition number of it as of the sensors topic.
     by_time
         Whether it is cut after ``topics.retention``.
     """
 
     name: TopicName
     config: Mapping[str, str]
-    co_partitioned: bool = False
     by_time: bool = False
 
 
 _DELETED = {"cleanup.policy": "delete"}
 
 TOPICS = (
-    Topic("sensors", _DELETED, co_partitioned=True, by_time=True),
-    Topic("labels", _DELETED, co_partitioned=True, by_time=True),
-    Topic("control", _DELETED, co_partitioned=True, by_time=True),
-    Topic("predictions", _DELETED, co_partitioned=True, by_time=True),
-    Topic("alerts", _DELETED, co_partitioned=True, by_time=True),
-    Topic("adaptations", _DELETED, co_partitioned=True, by_time=True),
-    Topic("retrain", _DELETED, co_partitioned=True, by_time=True),
+    Topic("sensors", _DELETED, by_time=True),
+    Topic("labels", _DELETED, by_time=True),
+    Topic("control", _DELETED, by_time=True),
+    Topic("predictions", _DELETED, by_time=True),
+    Topic("alerts", _DELETED, by_time=True),
+    Topic("adaptations", _DELETED, by_time=True),
+    Topic("retrain", _DELETED, by_time=True),
     Topic(
         "models",
         {**_COMPACTED, **_LARGE, "min.compaction.lag.ms": str(30 * _DAY_MS)},
-        co_partitioned=True,
     ),
-    Topic("dead-letters", {**_KEPT, **_LARGE, **_ANY_TIME}, co_partitioned=True),
+    Topic("dead-letters", {**_KEPT, **_LARGE}),
     Topic(
         "state",
         {**_COMPACTED, **_LARGE, "min.cleanable.dirty.ratio": "0.3"},
-        co_partitioned=True,
     ),
 )
 
@@ -212,7 +214,7 @@ def _problems(settings: Settings, admin: _Admin) -> list[Problem]:
             problems.append(Problem(name, "is missing", "run `driftline topics create`"))
             continue
         count, expected = found[name], settings.topics.partitions
-        if topic.co_partitioned and count != expected:
+        if count != expected:
             what = f"has {count} partitions where topics.partitions is {expected}"
             problems.append(Problem(name, what, _MIGRATE))
         if name in configs:

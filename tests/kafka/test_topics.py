@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
-from confluent_kafka import KafkaException
+from confluent_kafka import TIMESTAMP_CREATE_TIME, KafkaException, Producer
 from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
 from schemas.errors import BrokerGone, TopicError
 from schemas.settings import Settings, TopicName, load_settings
 from streams import topics
-from tests.brokers import KafkaServer, Server, admin, free_ports, wait_for
+from tests.brokers import KafkaServer, Server, admin, free_ports, read_topic, wait_for
 
 CONTRACT: set[TopicName] = {
     "sensors",
@@ -110,8 +110,7 @@ def test_another_partition_count_is_refused_with_the_way_to_migrate(broker: Serv
         broker, **{"topics.partitions": 5, "topics.prefix": settings.topics.prefix}
     )
     problems = topics.check(changed)
-    names: set[TopicName] = {"sensors", "labels", "control", "state"}
-    assert {problem.topic for problem in problems} == {settings.topic(n) for n in names}
+    assert {problem.topic for problem in problems} == {settings.topic(n) for n in CONTRACT}
     for problem in problems:
         assert "has 4 partitions where topics.partitions is 5" in problem.what
         assert "new topics.prefix and group" in problem.remedy
@@ -148,6 +147,21 @@ def test_large_records_fit_where_state_models_and_dead_letters_go(kafka: KafkaSe
     topics.create(settings)
     for name in ("state", "models", "dead-letters"):
         assert config_of(kafka, settings.topic(name))["max.message.bytes"] == "10485760"
+
+
+@pytest.mark.kafka
+@pytest.mark.parametrize("timestamp_ms", [1, 4_102_444_800_000])
+def test_dead_letters_keep_timestamps_long_past_and_far_ahead(
+    kafka: KafkaServer, timestamp_ms: int
+) -> None:
+    settings = settings_for(kafka)
+    topics.create(settings)
+    letters = settings.topic("dead-letters")
+    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers})
+    producer.produce(letters, b"x", timestamp=timestamp_ms)
+    assert producer.flush(10.0) == 0
+    (letter,) = read_topic(kafka.bootstrap_servers, letters)
+    assert letter.timestamp() == (TIMESTAMP_CREATE_TIME, timestamp_ms)
 
 
 @pytest.mark.kafka
