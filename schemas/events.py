@@ -111,7 +111,9 @@ Timestamp = Annotated[
     ),
 ]
 Text = Annotated[str, AfterValidator(_no_lone_surrogate)]
-Id = Annotated[Text, Field(min_length=1, max_length=MAX_ID_LENGTH)]
+Id = Annotated[
+    str, Field(min_length=1, max_length=MAX_ID_LENGTH), AfterValidator(_no_lone_surrogate)
+]
 Offset = Annotated[int, Field(ge=0)]
 FiniteOrNull = Annotated[float | None, BeforeValidator(_null_unless_finite)]
 """What can't be said in JSON (an overflow in a statistic) is said as null."""

@@ -36,11 +36,11 @@ _PHRASES: Final = {
     "model_type": "an object",
     "string_pattern_mismatch": "text of the form {pattern}",
     "string_too_long": "at most {max_length} characters",
-    "string_too_short": "at least {min_length} character(s)",
+    "string_too_short": "a string that is not empty",
     "string_type": "a string",
     "string_unicode": "a string in UTF-8",
     "too_long": "at most {max_length} entries",
-    "too_short": "at least {min_length} entry",
+    "too_short": "something that is not empty",
     "tuple_type": "a list",
 }
 

@@ -96,7 +96,7 @@ def test_a_finite_number_of_any_length_is_the_nearest_double(literal: str) -> No
     assert value is not None
     expected = float(literal) if literal != "-0" else 0.0
     assert struct.pack("<d", value) == struct.pack("<d", expected)
-    assert decode_reading(with_features('{"t":%s}' % literal)).features == {"t": expected}
+    assert decode_reading(with_features(f'{{"t":{literal}}}')).features == {"t": expected}
 
 
 def test_unknown_fields_are_kept_out() -> None:
@@ -161,7 +161,7 @@ def test_a_value_of_another_type_is_refused(literal: str) -> None:
 @pytest.mark.parametrize("literal", ["true", "false", "[]", "{}", "[1]", "1e999"])
 def test_a_feature_of_another_type_is_refused(literal: str) -> None:
     expected = "$.features.temperature: expected a finite number, a string or null"
-    assert refusal(with_features('{"ok":1,"temperature":%s}' % literal)) == expected
+    assert refusal(with_features(f'{{"ok":1,"temperature":{literal}}}')) == expected
 
 
 def test_a_feature_that_is_not_json_is_refused() -> None:
@@ -211,7 +211,9 @@ def test_257_features_are_refused() -> None:
 
 
 def test_a_feature_name_of_0_or_201_characters_is_refused() -> None:
-    assert refusal(with_features('{"":1}')) == '$.features[""]: expected a name of 1 to 200 characters'
+    assert (
+        refusal(with_features('{"":1}')) == '$.features[""]: expected a name of 1 to 200 characters'
+    )
     told = refusal(with_features('{"%s":1}' % ("n" * 201)))
     assert told.startswith('$.features["nnn')
     assert told.endswith(": expected a name of 1 to 200 characters")

@@ -20,15 +20,28 @@ numbers = st.one_of(
     st.integers().map(str),
     st.integers(-(2**70), 2**70).map(str),
     st.from_regex(r"-?(0|[1-9][0-9]{0,40})(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,3})?", fullmatch=True),
-    st.sampled_from(["-0", "0e0", "01", "1.", ".5", "+1", "1e", "--1", "1_0", "0x1", "NaN", "1e999"]),
+    st.sampled_from(
+        ["-0", "0e0", "01", "1.", ".5", "+1", "1e", "--1", "1_0", "0x1", "NaN", "1e999"]
+    ),
 )
 strings = st.one_of(
     st.text(max_size=8).map(lambda text: json.dumps(text, ensure_ascii=False)),
     st.text(max_size=8).map(json.dumps),
-    st.sampled_from(['""', '"\\ud800"', '"a\\"b"', '"\t"', '"\\u0061"', '"é"', "'a'", '"\\x"', '"']),
+    st.sampled_from(
+        ['""', '"\\ud800"', '"a\\"b"', '"\t"', '"\\u0061"', '"é"', "'a'", '"\\x"', '"']
+    ),
     st.integers(198, 203).map(lambda length: '"' + "é" * length + '"'),
 )
+names = st.text("abÖ😀\\ ", min_size=1, max_size=8).map(json.dumps)
+good_names = st.text("abÖ😀 ", min_size=1).map(lambda text: json.dumps(text, ensure_ascii=False))
+ids = st.one_of(good_names, good_names, good_names, names, strings)
+good_times = st.datetimes().map(lambda moment: f'"{moment.isoformat()}Z"')
+seconds = st.floats(-6e10, 2.5e11).map(repr)
+good_numbers = st.floats(allow_nan=False, allow_infinity=False).map(repr)
 times = st.one_of(
+    good_times,
+    good_times,
+    seconds,
     st.datetimes().map(lambda moment: f'"{moment.isoformat()}Z"'),
     st.from_regex(
         r'"20[0-9]{2}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]:[0-6][0-9](\.[0-9]{0,9})?'
@@ -48,7 +61,7 @@ anything = st.recursive(
     ),
     max_leaves=6,
 )
-features = st.lists(st.tuples(strings, scalars), max_size=4).map(
+features = st.lists(st.tuples(ids, st.one_of(good_numbers, good_names, scalars)), max_size=4).map(
     lambda pairs: "{" + ",".join(f"{key}:{value}" for key, value in pairs) + "}"
 )
 
@@ -58,9 +71,7 @@ def objects(**likely: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
     known = st.one_of(
         *(st.tuples(st.just(f'"{name}"'), text) for name, text in likely.items()),
     )
-    odd = st.tuples(
-        st.one_of(st.sampled_from([f'"{name}"' for name in likely]), strings), anything
-    )
+    odd = st.tuples(st.one_of(st.sampled_from([f'"{name}"' for name in likely]), strings), anything)
     plain = st.permutations(list(likely)).flatmap(
         lambda names: st.tuples(
             *(st.tuples(st.just(f'"{name}"'), likely[name]) for name in names)
@@ -80,9 +91,9 @@ def objects(**likely: st.SearchStrategy[str]) -> st.SearchStrategy[bytes]:
     )
 
 
-value_events = objects(sensor_id=strings, ts=times, value=numbers)
-feature_events = objects(sensor_id=strings, ts=times, features=features, event_id=strings)
-label_events = objects(sensor_id=strings, event_id=strings, ts=times, label=scalars)
+value_events = objects(sensor_id=ids, ts=times, value=st.one_of(good_numbers, numbers))
+feature_events = objects(sensor_id=ids, ts=times, features=features, event_id=ids)
+label_events = objects(sensor_id=ids, event_id=ids, ts=times, label=scalars)
 
 
 def outcome(decoder: Decoder, raw: bytes) -> str:
@@ -93,7 +104,7 @@ def outcome(decoder: Decoder, raw: bytes) -> str:
         return f"refused: {refused}"
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.one_of(value_events, feature_events))
 @example(b'{"sensor_id":"a","ts":0,"foo":1}')
 @example(b'{"sensor_id":"a","ts":0,"value":null,"value":null}')
@@ -104,7 +115,7 @@ def test_readings_come_out_the_same_both_ways(raw: bytes) -> None:
     assert outcome(codec.decode_reading, raw) == outcome(codec._plain_reading, raw)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(label_events)
 def test_labels_come_out_the_same_both_ways(raw: bytes) -> None:
     assert outcome(codec.decode_label, raw) == outcome(codec._plain_label, raw)
@@ -117,7 +128,7 @@ GOOD = (
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1000, deadline=None, derandomize=True)
 @given(
     st.sampled_from(GOOD),
     st.lists(st.tuples(st.integers(0, 100), st.binary(max_size=2), st.integers(0, 3)), max_size=3),
@@ -139,7 +150,7 @@ def test_every_byte_put_anywhere_comes_out_the_same_both_ways(raw: bytes) -> Non
             assert outcome(codec.decode_reading, mangled) == outcome(codec._plain_reading, mangled)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.one_of(value_events, feature_events))
 def test_what_is_read_is_what_another_json_reader_reads(raw: bytes) -> None:
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.timestamps import MAX_US, MIN_US, format_timestamp, parse_timestamp
@@ -61,13 +61,13 @@ def test_unix_seconds() -> None:
     "seconds", [1_767_614_400_250, 1e300, -1e300, 10**400, 253_402_300_800, -62_135_596_801]
 )
 def test_seconds_outside_the_years_1_to_9999_are_refused(seconds: float) -> None:
-    with pytest.raises(ValueError, match="^Unix seconds within the years 1 to 9999"):
+    with pytest.raises(ValueError, match=r"^Unix seconds within the years 1 to 9999"):
         parse_timestamp(seconds)
 
 
 @pytest.mark.parametrize("bad", [True, None, b"", [], float("nan"), float("inf"), float("-inf")])
 def test_what_is_no_time_is_refused(bad: object) -> None:
-    with pytest.raises(ValueError, match="^an RFC 3339 time with a zone, or Unix seconds$"):
+    with pytest.raises(ValueError, match=r"^an RFC 3339 time with a zone, or Unix seconds$"):
         parse_timestamp(bad)  # type: ignore[arg-type]
 
 
@@ -94,9 +94,9 @@ def test_days_at_the_ends_are_right_from_the_second_time_on_too(day: str) -> Non
 
 def test_digits_of_other_scripts_are_refused() -> None:
     with pytest.raises(ValueError, match="RFC 3339"):
-        parse_timestamp("２０２６-01-05T12:00:00Z")
+        parse_timestamp("2026-01-05T12:00:0\N{FULLWIDTH DIGIT TWO}Z")
     with pytest.raises(ValueError, match="RFC 3339"):
-        parse_timestamp("2026-01-05T12:00:00.٢Z")
+        parse_timestamp("2026-01-05T12:00:00.\N{ARABIC-INDIC DIGIT TWO}Z")
 
 
 @pytest.mark.parametrize(
@@ -122,16 +122,18 @@ def test_in_a_file_a_time_without_a_zone_is_utc(text: str, us: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "noon", "nan", "inf", "05.01.2026", "1_000", "12:00:00"])
 def test_in_a_file_too_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="^a time such as 2026-01-05 12:00:00, or Unix seconds$"):
+    with pytest.raises(ValueError, match=r"^a time such as 2026-01-05 12:00:00, or Unix seconds$"):
         parse_timestamp(text, assume_utc=True)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.integers(MIN_US, MAX_US))
 def test_what_is_written_is_read_back(us: int) -> None:
     assert parse_timestamp(format_timestamp(us)) == us
     assert parse_timestamp(format_timestamp(us), assume_utc=True) == us
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=zones))
 def test_times_mean_what_datetime_says_in_every_zone(moment: datetime) -> None:
     expected = (moment - EPOCH) // timedelta(microseconds=1)
