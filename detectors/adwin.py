@@ -54,12 +54,13 @@ class Adwin(RiverDetector):
 
     name: ClassVar[str] = "adwin"
     domain: ClassVar[Domain] = "real"
-    # River's compiled part divides by `clock` and indexes with `max_buckets` unchecked: 0 ends
-    # the process with a panic, which no `except Exception` catches.
+    # River's compiled part divides by `clock` and merges buckets two by two, unchecked: with a
+    # clock of 0 or fewer than 2 buckets it panics, which no `except Exception` catches, and with
+    # billions of buckets, reserved at the start, it ends the process.
     allowed: ClassVar[Mapping[str, Allowed]] = {
         "delta": Allowed(float, above=0, high=1),
         "clock": Allowed(int, low=1, high=MANY),
-        "max_buckets": Allowed(int, low=1, high=MANY),
+        "max_buckets": Allowed(int, low=2, high=100),
         "min_window_length": Allowed(int, low=1, high=MANY),
         "grace_period": Allowed(int, low=0, high=MANY),
     }

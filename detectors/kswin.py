@@ -56,8 +56,8 @@ class Kswin(RiverDetector):
     domain: ClassVar[Domain] = "real"
     allowed: ClassVar[Mapping[str, Allowed]] = {
         "alpha": Allowed(float, above=0, high=1),
-        "window_size": Allowed(int, low=2, high=100_000),
-        "stat_size": Allowed(int, low=1, high=50_000),
+        "window_size": Allowed(int, low=2, high=10_000),
+        "stat_size": Allowed(int, low=1, high=5_000),
         "seed": Allowed(int, low=0),
     }
 
