@@ -74,8 +74,7 @@ class Anomaly(Learner):
 
     def learn(self, x: Mapping[str, Feature], y: PredictionValue | None = None) -> None:
         """Learn that an event such as ``x`` occurs."""
-        self._encoder.learn(x)
-        encoded = self._encoder.encode(x)
+        encoded = self._encoder.learn(x)
         if not encoded:
             self.ignored += 1
             return

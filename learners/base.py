@@ -212,6 +212,15 @@ def magnitude_fits(value: float) -> bool:
     return -LARGEST <= value <= LARGEST
 
 
+def followed(largest: float, value: float) -> float:
+    """The largest magnitude seen lately, one value later.
+
+    It grows tenfold at most, so one absurd value is soon forgotten, and shrinks by `FORGET`.
+    """
+    magnitude = min(abs(value), FAR * largest) if largest else abs(value)
+    return max(magnitude, FORGET * largest)
+
+
 def distance(prediction: PredictionValue | None, y: PredictionValue | None) -> float | None:
     """Absolute difference of two numbers, at most `LARGEST`; None if one of them is none."""
     expected, actual = number(prediction), number(y)

@@ -115,8 +115,7 @@ class Classification(Learner):
         if index is None:
             self.ignored += 1
             return
-        self._encoder.learn(x)
-        encoded = self._encoder.encode(x)
+        encoded = self._encoder.learn(x)
         if not encoded:
             self.ignored += 1
             return

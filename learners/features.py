@@ -52,9 +52,10 @@ class Encoder:
     """Makes of one sensor's features what its model is fed.
 
     The kind of a feature is that of its first value; a value of the other kind counts as missing.
-    A number more than ten times larger than any learned before is limited to that, once twenty
-    are learned: a scaler that has seen 1e29 once would call all else zero for ever. A real change
-    of magnitude is followed within a few events.
+    A number more than ten times larger than any before, once there were twenty, leaps: it is
+    predicted from as if it were ten times larger, and is not learned, since a scaler that has seen
+    1e29 once calls all else zero for ever. A real change of magnitude is followed within a few
+    events, because each leap moves the limit tenfold.
 
     Parameters
     ----------
@@ -70,56 +71,71 @@ class Encoder:
         self._categories: dict[str, dict[str, None]] = {}
         self._in_all = 0
 
-    def learn(self, x: Mapping[str, Feature]) -> None:
-        """Take names, kinds, categories and magnitudes of ``x`` into account."""
-        for name, value in x.items():
-            if type(value) is str:
-                if name in self._largest or not self._has_room(name):
-                    continue
-                known = self._categories.setdefault(name, {})
-                if len(known) < MAX_CATEGORIES and self._in_all < MAX_CATEGORIES_IN_ALL:
-                    before = len(known)
-                    known[_short(value)] = None
-                    self._in_all += len(known) - before
-            elif (usable := _usable(value)) is not None:
-                if name in self._categories or not self._has_room(name):
-                    continue
-                usable = self._limited(name, usable)
-                self._largest[name] = max(self._largest.get(name, 0.0), abs(usable))
-                self._counts[name] = min(self._counts.get(name, 0) + 1, _STEADY)
+    def learn(self, x: Mapping[str, Feature]) -> dict[str, Feature]:
+        """Take names, kinds, categories and magnitudes of ``x`` into account.
+
+        Returns
+        -------
+        dict
+            What the model is to learn: ``x`` encoded, without the numbers that leap.
+        """
+        leaps = [name for name, value in x.items() if self._take(name, value)]
+        encoded = self.encode(x)
+        for name in leaps:
+            del encoded[name]
+        return encoded
 
     def encode(self, x: Mapping[str, Feature]) -> dict[str, Feature]:
         """The features as the model is fed with; what was never learned is left out."""
         encoded: dict[str, Feature] = {}
         for name, value in x.items():
             if type(value) is str:
-                known = self._categories.get(name)
-                if known is None:
-                    continue
-                short = _short(value)
-                category = short if short in known else OTHER
-                if not self.one_hot:
-                    encoded[name] = category
-                    continue
-                # zeros are written too: to a scaler a missing feature is not a zero
-                for each in known:
-                    encoded[f"{name}={each}"] = 0.0
-                encoded[f"{name}={OTHER}"] = 0.0
-                encoded[f"{name}={category}"] = 1.0
+                self._encode_text(name, value, encoded)
             elif name in self._largest and (usable := _usable(value)) is not None:
-                encoded[name] = self._limited(name, usable)
+                limit = self._limit(name)
+                encoded[name] = max(-limit, min(limit, usable))
         return encoded
 
-    def _has_room(self, name: str) -> bool:
-        if name in self._largest or name in self._categories:
-            return True
-        return len(self._largest) + len(self._categories) < MAX_NAMES
+    def _take(self, name: str, value: Feature) -> bool:
+        """Take one feature into account; whether it is a number that leaps."""
+        is_new = name not in self._largest and name not in self._categories
+        if is_new and len(self._largest) + len(self._categories) == MAX_NAMES:
+            return False
+        if type(value) is str:
+            if name not in self._largest:
+                self._take_category(self._categories.setdefault(name, {}), _short(value))
+            return False
+        usable = _usable(value)
+        if usable is None or name in self._categories:
+            return False
+        limit = self._limit(name)
+        self._largest[name] = max(self._largest.get(name, 0.0), min(abs(usable), limit))
+        self._counts[name] = min(self._counts.get(name, 0) + 1, _STEADY)
+        return abs(usable) > limit
 
-    def _limited(self, name: str, value: float) -> float:
-        limit = _LEAP * self._largest.get(name, 0.0)
-        if self._counts.get(name, 0) < _STEADY or limit == 0.0:
-            return value
-        return max(-limit, min(limit, value))
+    def _take_category(self, known: dict[str, None], category: str) -> None:
+        if category in known or len(known) == MAX_CATEGORIES:
+            return
+        if self._in_all < MAX_CATEGORIES_IN_ALL:
+            known[category] = None
+            self._in_all += 1
+
+    def _encode_text(self, name: str, text: str, encoded: dict[str, Feature]) -> None:
+        known = self._categories.get(name)
+        if known is None:
+            return
+        short = _short(text)
+        category = short if short in known else OTHER
+        if not self.one_hot:
+            encoded[name] = category
+            return
+        # zeros are written too: to a scaler a missing feature is not a zero
+        encoded.update(dict.fromkeys((f"{name}={each}" for each in (*known, OTHER)), 0.0))
+        encoded[f"{name}={category}"] = 1.0
+
+    def _limit(self, name: str) -> float:
+        largest = self._largest.get(name, 0.0)
+        return _LEAP * largest if largest and self._counts[name] == _STEADY else LARGEST
 
 
 def _usable(value: Feature) -> float | None:

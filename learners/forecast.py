@@ -17,13 +17,13 @@ from learners import river_model
 from learners.base import (
     DIVERGED,
     FAR,
-    FORGET,
     VALUE,
     Configuration,
     Feature,
     Learner,
     PredictionValue,
     distance,
+    followed,
     magnitude_fits,
     number,
 )
@@ -106,7 +106,7 @@ class Forecast(Learner):
         if value is None or not magnitude_fits(value):
             self.ignored += 1
             return
-        self._largest = max(abs(value), FORGET * self._largest)
+        self._largest = followed(self._largest, value)
         try:
             self._fit(value)
             self._next = self._forecast()

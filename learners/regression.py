@@ -9,12 +9,12 @@ from learners import river_model
 from learners.base import (
     DIVERGED,
     FAR,
-    FORGET,
     Configuration,
     Feature,
     Learner,
     PredictionValue,
     distance,
+    followed,
     magnitude_fits,
     number,
 )
@@ -83,12 +83,11 @@ class Regression(Learner):
         if label is None or not magnitude_fits(label):
             self.ignored += 1
             return
-        self._encoder.learn(x)
-        encoded = self._encoder.encode(x)
+        encoded = self._encoder.learn(x)
         if not encoded:
             self.ignored += 1
             return
-        self._largest = max(abs(label), FORGET * self._largest)
+        self._largest = followed(self._largest, label)
         try:
             self._model.learn_one(encoded, label)
             self.learned += 1
