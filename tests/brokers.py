@@ -86,12 +86,13 @@ def free_ports(count: int) -> list[int]:
         return [listener.getsockname()[1] for listener in sockets]
 
 
-def wait_for(what: Callable[[], bool], seconds: float, message: str) -> None:
-    """Wait until ``what()`` is true, else fail with ``message``."""
+def wait_for(what: Callable[[], bool], seconds: float, message: str | Callable[[], str]) -> None:
+    """Wait until ``what()`` is true, else fail with ``message``, made only then if it is called."""
     deadline = time.monotonic() + seconds
     while not what():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"after {seconds:g} s: {message}")
+            text = message if isinstance(message, str) else message()
+            raise TimeoutError(f"after {seconds:g} s: {text}")
         time.sleep(0.05)
 
 

@@ -73,7 +73,7 @@ def test_both_workers_become_ready_and_share_the_partitions(
             and all(partitions(port) > 0 for port in workers)
         )
 
-    wait_for(shared, 90.0, f"not shared: {[get(port, '/readyz') for port in workers]}")
+    wait_for(shared, 90.0, lambda: f"not shared: {[get(port, '/readyz') for port in workers]}")
 
 
 def test_events_produced_on_the_host_come_back_as_drift_events(

@@ -44,6 +44,10 @@ def worker(driftline_image: str, kafka_container: KafkaContainer) -> Iterator[Do
         yield container
 
 
+def log_of(container: DockerContainer) -> str:
+    return str(container.get_wrapped_container().logs(tail=40).decode())
+
+
 def health(container: DockerContainer) -> str:
     wrapped = container.get_wrapped_container()
     wrapped.reload()
@@ -77,7 +81,7 @@ def test_a_change_of_a_sensor_becomes_a_drift_event(
         found = [json.loads(message.value()) for message in alerts_of(kafka_container, "press-7")]
         return any(event["kind"] == "drift" for event in found)
 
-    wait_for(drifted, 90.0, f"no drift event; the worker says {worker.get_logs()}")
+    wait_for(drifted, 90.0, lambda: f"no drift event; {log_of(worker)}")
     drifts = [
         (message, event)
         for message in alerts_of(kafka_container, "press-7")
@@ -103,11 +107,12 @@ def test_an_unreadable_event_becomes_a_dead_letter_and_the_worker_goes_on(
     def letters() -> list[Any]:
         return read_topic(kafka_container.bootstrap_servers, "driftline.dead-letters")
 
-    wait_for(lambda: len(letters()) == 1, 60.0, f"no dead letter; {worker.get_logs()}")
+    wait_for(lambda: len(letters()) == 1, 60.0, lambda: f"no dead letter; {log_of(worker)}")
     (letter,) = letters()
     assert letter.value() == bad
     reason = dict(letter.headers())["__connect.errors.exception.message"].decode()
     assert reason.startswith("$.value: expected ")
+    worker.reload()
     assert worker.status == "running"
 
 
@@ -126,7 +131,7 @@ def test_the_container_ends_within_fifteen_seconds_of_sigterm_with_exit_code_0(
         wait_for(lambda: health(second) == "healthy", 90.0, "the second worker is not healthy")
         wrapped = second.get_wrapped_container()
         wrapped.kill("SIGTERM")
-        assert wrapped.wait(timeout=15)["StatusCode"] == 0, second.get_logs()
+        assert wrapped.wait(timeout=15)["StatusCode"] == 0, log_of(second)
 
 
 def test_the_demo_runs_in_the_image_alone(driftline_image: str) -> None:
