@@ -22,6 +22,10 @@ no drift, and two are none either."""
 ALLOWANCE = 0.5
 """The slack k of the CUSUM that dates a change: best for shifts of one scale."""
 
+OUTWEIGHS = 3.0
+"""A value whose evidence exceeds all before it by this much dates the change anew: a jump is not
+to begin at the noise right before it."""
+
 FEWEST_ONES = 5
 PATIENCE = 50
 """A bit detector's drift stands once it has seen `FEWEST_ONES` ones, the last of them at most
@@ -194,8 +198,8 @@ class SignalMonitor:
     scaled
         Measure the values against a reference.
     alarm_on
-        ``"up"``: a drift downwards is no finding (a falling error is learning); the monitor
-        takes it as the new normal all the same.
+        ``"up"``: only a drift upwards is a finding (a falling error is learning); any other is
+        taken as the new normal in silence.
 
     Raises
     ------
@@ -329,18 +333,20 @@ class SignalMonitor:
             bit = int(x) if x == 0 or x == 1 else -1
 
         side = self._up
-        total = side.sum + z - ALLOWANCE
+        evidence = z - ALLOWANCE
+        total = side.sum + evidence
         if total > 0.0:
-            if side.sum == 0.0:
+            if side.sum == 0.0 or evidence > side.sum + OUTWEIGHS:
                 side.begin(at, seen)
             side.sum = total
             side.since.add(x)
         else:
             side.sum = 0.0
         side = self._down
-        total = side.sum - z - ALLOWANCE
+        evidence = -z - ALLOWANCE
+        total = side.sum + evidence
         if total > 0.0:
-            if side.sum == 0.0:
+            if side.sum == 0.0 or evidence > side.sum + OUTWEIGHS:
                 side.begin(at, seen)
             side.sum = total
             side.since.add(x)
@@ -383,7 +389,7 @@ class SignalMonitor:
         change_point, before, after = side.began, side.before, side.since
         if side.sum == 0.0 or change_point is None:
             direction, change_point, before, after = "none", at, self._seen, _Moments()
-        silent = self._alarm_on == "up" and direction == "down"
+        silent = self._alarm_on == "up" and direction != "up"
         findings = tuple(
             Finding(
                 attached.detector.name,
