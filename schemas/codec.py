@@ -45,6 +45,7 @@ M = TypeVar("M", bound=Message)
 
 _DEEPEST: Final = 100
 _BACKSLASH: Final = 92
+_QUOTE: Final = 34
 _LARGEST_INT: Final = 2**64 - 1
 _SMALLEST_INT: Final = -(2**63)
 
@@ -136,7 +137,7 @@ def decode_reading(raw: bytes | None) -> Reading:
             for feature in features.values():
                 if type(feature) is str:
                     quotes += 2
-        if value is not _UNSET and raw.count(b'"') == quotes and _BACKSLASH not in raw:
+        if value is not _UNSET and raw.count(_QUOTE) == quotes and _BACKSLASH not in raw:
             return Reading(wire.sensor_id, parse_timestamp(ts), value, features, wire.event_id)
     except _NOT_PLAIN:
         pass
@@ -158,7 +159,7 @@ def decode_label(raw: bytes | None) -> Label:
         label = wire.label
         strings = 6 + (type(wire.ts) is str) + (type(label) is str)
         fits = type(label) is not int or _SMALLEST_INT <= label <= _LARGEST_INT
-        if fits and raw.count(b'"') == 2 * strings and _BACKSLASH not in raw:
+        if fits and raw.count(_QUOTE) == 2 * strings and _BACKSLASH not in raw:
             return Label(wire.sensor_id, wire.event_id, parse_timestamp(wire.ts), label)
     except _NOT_PLAIN:
         pass

@@ -43,9 +43,10 @@ _MINUTES: Final = {
     for minute in range(60)
 }
 _SECONDS: Final = {f"{second:02}": second * _SECOND for second in range(60)}
+_UTC: Final = ("Z", "+00:00")
 _FRACTIONS: Final = {
     f"{fraction}{zone}": us
-    for zone in ("Z", "+00:00")
+    for zone in _UTC
     for fraction, us in [("", 0)]
     + [
         (f".{number:0{digits}}", number * _SECOND // 10**digits)
@@ -97,6 +98,9 @@ def parse_timestamp(value: str | int | float, *, assume_utc: bool = False) -> in
         fraction = _FRACTIONS.get(end)
         if fraction is not None:
             return second + fraction
+        digits = end[1:7]
+        if end[:1] == "." and end[7:] in _UTC and digits.isdecimal() and digits.isascii():
+            return second + int(digits)
         if (match := _END.fullmatch(end)) is not None:
             digits, sign, hours, minutes = match.groups()
             fraction = int(digits[:6].ljust(6, "0")) if digits else 0
