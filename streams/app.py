@@ -13,8 +13,11 @@ import signal
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.metadata import version
 
+import river
 import structlog
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -67,8 +70,13 @@ async def _run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    # One thread per partition that is being restored, all side by side.
+    loop.set_default_executor(ThreadPoolExecutor(max(8, settings.topics.partitions)))
     registry = CollectorRegistry()
     metrics = Metrics.create(registry)
+    model = "default" if settings.learner.model is None else "configured"
+    metrics.model.labels(task=settings.learner.task, model=model).info({"river": river.__version__})
+    metrics.build.info({"version": version("driftline")})
     status = WorkerStatus(settings, metrics)
     signing_key(settings.state)
     web = await start_web(settings.http, registry, status)

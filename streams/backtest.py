@@ -11,12 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
-from pathlib import Path
 
 from schemas.codec import decode_label, decode_reading
-from schemas.errors import InvalidMessage
 from schemas.settings import Settings
-from streams.files import Columns, Kind, read_records
 from streams.partitioner import partition_for
 from streams.pipeline import Pipeline
 from streams.records import Counts, FileRecord
@@ -96,66 +93,3 @@ def merge(sensors: Iterable[bytes], labels: Iterable[bytes]) -> Iterator[tuple[s
         yield "sensors", raw
     for _, raw in waiting:
         yield "labels", raw
-
-
-def run_backtest(
-    settings: Settings,
-    file: Path | str,
-    *,
-    labels: Path | str | None = None,
-    columns: Columns | None = None,
-    json: bool = False,
-) -> int:
-    """Print the drift events of a recorded series, and what it came to.
-
-    Parameters
-    ----------
-    settings
-        As for a worker.
-    file
-        CSV or JSON lines of sensor events.
-    labels
-        The same of labels, or None.
-    columns
-        Names of the CSV's columns.
-    json
-        Drift events as JSON lines, nothing else on stdout.
-
-    Returns
-    -------
-    int
-        Exit code: 1 if a line was refused, else 0.
-    """
-    from streams.cli.output import emit, note, say
-    from streams.cli.progress import progress
-
-    backtest = Backtest(settings)
-
-    def valid(path: Path | str, kind: Kind) -> Iterator[bytes]:
-        with progress(path) as wrap:
-            for number, message in read_records(
-                path, kind=kind, columns=columns if kind == "sensors" else None, wrap=wrap
-            ):
-                if isinstance(message, InvalidMessage):
-                    backtest.totals.refused += 1
-                    note(f"{path}: line {number}: {message}")
-                else:
-                    yield message
-
-    late = valid(labels, "labels") if labels is not None else ()
-    for kind, message in merge(valid(file, "sensors"), late):
-        for alert in backtest.feed(kind, message):
-            if json:
-                emit(alert)
-            else:
-                say(sentence(alert))
-    totals = backtest.totals
-    summary = (
-        f"{totals.events} events, {totals.scored} scored, {totals.alerts} drift events, "
-        f"{totals.refused} lines refused"
-    )
-    if json:
-        note(summary)
-    else:
-        say(summary)
-    return 1 if totals.refused else 0

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import confluent_kafka as ck
 import msgspec
 import orjson
+import structlog
 
 from schemas.errors import BrokerGone, TopicError
 from schemas.settings import Settings
@@ -27,6 +28,9 @@ from schemas.settings import Settings
 LAYOUT = 1
 POSITION_KEY = orjson.dumps(["position"])
 READ_SECONDS = 0.1
+WATERMARK_SECONDS = 10.0
+
+log = structlog.get_logger("driftline.changelog")
 
 
 @dataclass(frozen=True)
@@ -103,8 +107,11 @@ def read_partition(
     ------
     BrokerGone
         If the broker can't be reached for `kafka.outage_timeout`.
+    confluent_kafka.KafkaException
+        If it went away just now; trying again may help.
     TopicError
-        If the position was written by a deployment with another partition count.
+        If the position was written by a deployment with another partition count, or for
+        topics that have been created anew since.
     """
     topic = settings.topic("state")
     rows: dict[bytes, bytes] = {}
@@ -146,9 +153,16 @@ def read_partition(
                     rows.pop(key, None)
                 else:
                     rows[key] = value
+        position = decode_position(rows.pop(POSITION_KEY, None))
+        _check_position(settings, partition, position)
+        _check_against_topics(consumer, partition, position)
     finally:
         consumer.close()
-    position = decode_position(rows.pop(POSITION_KEY, None))
+    return Restored(position, rows)
+
+
+def _check_position(settings: Settings, partition: int, position: Position) -> None:
+    topic = settings.topic("state")
     if position.layout > LAYOUT:
         raise TopicError(
             f"{topic}[{partition}]: written by a newer version (layout {position.layout}, "
@@ -160,4 +174,24 @@ def read_partition(
             f"{settings.group!r} was written with {position.partitions}; keep that number, or move "
             "to a new topics.prefix and group and produce the history again (docs/operations.md)"
         )
-    return Restored(position, rows)
+
+
+def _check_against_topics(consumer: ck.Consumer, partition: int, position: Position) -> None:
+    """Refuse a position that its topic can't have led to: all that is new would be skipped."""
+    for topic, offset in position.offsets.items():
+        low, high = consumer.get_watermark_offsets(
+            ck.TopicPartition(topic, partition), timeout=WATERMARK_SECONDS
+        )
+        if offset > high:
+            raise TopicError(
+                f"{topic}[{partition}]: it ends at {high}, but {offset} records of it were "
+                "processed: it was created anew; use a new group, or bring the old topic back"
+            )
+        if offset < low:
+            log.warning(
+                "records were cut by retention before they were processed",
+                topic=topic,
+                partition=partition,
+                from_offset=offset,
+                to_offset=low,
+            )

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError
+from confluent_kafka import KafkaException
 
 from schemas.errors import BrokerGone, Fenced
 from schemas.settings import Settings
@@ -201,23 +202,28 @@ class OwnedPartition:
     async def _fence_and_read(self, *, position_only: bool = False) -> Restored:
         """Open the writer, which ends all other owners' transactions, then read the state."""
         deadline = time.monotonic() + self._settings.kafka.outage_timeout
+        wanted = _nothing if position_only else _everything
         while True:
             try:
                 await self._writer.open()
-                break
-            except (KafkaError, OSError) as error:
+                return await asyncio.to_thread(read_partition, self._settings, self.number, wanted)
+            except (KafkaError, KafkaException, OSError) as error:
+                await self._writer.close()
                 if time.monotonic() > deadline:
                     raise BrokerGone(
                         f"{self._settings.kafka.bootstrap_servers}: no answer for "
                         f"{self._settings.kafka.outage_timeout:.0f} s (kafka.outage_timeout)"
                     ) from error
                 await asyncio.sleep(RETRY_SECONDS)
-        if position_only:
-            return await asyncio.to_thread(
-                read_partition, self._settings, self.number, lambda _: False
-            )
-        return await asyncio.to_thread(read_partition, self._settings, self.number)
 
     async def _ack(self) -> None:
         if self._saved:
             await self._commit({(topic, self.number): to for topic, to in self._saved.items()})
+
+
+def _everything(_: bytes) -> bool:
+    return True
+
+
+def _nothing(_: bytes) -> bool:
+    return False

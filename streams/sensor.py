@@ -383,12 +383,12 @@ def _monitor(signal: str, settings: SensorSettings) -> SignalMonitor:
 
 
 def _as_number(sensor: Sensor, label: PredictionValue) -> float:
-    """Return a label as a signal: a number as it is, of classes whether it is not the first one."""
-    if sensor.champion.learner.task != "classification":
+    """Return a label as a signal: a number as it is, of words whether it is not the first one."""
+    if not isinstance(label, str):
         return float(label)
     if sensor.first_label is None:
-        sensor.first_label = str(label)
-    return float(str(label) != sensor.first_label)
+        sensor.first_label = label
+    return float(label != sensor.first_label)
 
 
 def _observe(

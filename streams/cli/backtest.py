@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
+import orjson
 import typer
 
 from streams.cli.options import Config, Json, Set, load
+from streams.cli.output import note, say
+
+if TYPE_CHECKING:
+    from streams.files import Columns, Kind
 
 
 def backtest(
@@ -40,16 +47,38 @@ def backtest(
       driftline backtest line-4.csv --sensor machine --value celsius --json
     """
     settings = load(config, assignments)
-    from streams.backtest import run_backtest
+    from streams.backtest import Backtest, merge
+    from streams.cli.alerts import Alert, show
     from streams.files import Columns
 
-    raise typer.Exit(
-        run_backtest(
-            settings,
-            file,
-            labels=labels,
-            columns=Columns(sensor, timestamp, value),
-            json=json,
-        )
-        or 0
-    )
+    backtest = Backtest(settings)
+    refused = Counter[str]()
+    events = _valid(file, "sensors", refused, Columns(sensor, timestamp, value))
+    verdicts = _valid(labels, "labels", refused) if labels is not None else iter(())
+    for kind, message in merge(events, verdicts):
+        for alert in backtest.feed(kind, message):
+            show(Alert(alert, orjson.loads(alert)), json=json)
+    totals = backtest.totals
+    summary = f"{totals.scored:,} events scored, {totals.alerts:,} drift events"
+    if totals.labels:
+        summary += f", {totals.labels.get('matched', 0):,} labels matched"
+    (note if json else say)(summary)
+    if refused:
+        note(f"{refused.total():,} lines are no messages and were left out")
+        raise typer.Exit(1)
+
+
+def _valid(
+    path: str, kind: Kind, refused: Counter[str], columns: Columns | None = None
+) -> Iterator[bytes]:
+    """Yield the messages of a file; name each line that is none."""
+    from streams.cli.progress import progress
+    from streams.files import read_records
+
+    with progress(path) as wrap:
+        for number, message in read_records(path, kind=kind, columns=columns, wrap=wrap):
+            if isinstance(message, bytes):
+                yield message
+            else:
+                refused[path] += 1
+                note(f"{path}: line {number}: {message}")
