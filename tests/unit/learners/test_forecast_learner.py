@@ -188,3 +188,9 @@ def test_an_error_is_absolute_and_finite() -> None:
     assert learner.error(20.0, 18.5) == 1.5
     assert learner.error(1e308, -1e308) == 1e100
     assert learner.error(None, 18.5) is None
+
+
+def test_a_jump_between_two_constants_is_recovered_from() -> None:
+    learner = forecaster()
+    found = predictions(learner, [5.0] * 5000 + [6.0] * 1000)
+    assert found[-1] == pytest.approx(6.0, abs=0.01)
