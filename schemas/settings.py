@@ -14,7 +14,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, get_args
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -31,8 +31,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -41,8 +40,8 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from schemas.errors import ConfigurationError, UnknownKey, nearest
-from schemas.explain import dotted, phrase, real_location
+from schemas.errors import ConfigurationError, UnknownKey
+from schemas.settings_errors import NOTHING, Allowed, Words, dotted_keys, explained, models_in
 
 __all__ = [
     "CONFIG_FILE",
@@ -86,26 +85,6 @@ TopicName = Literal[
 ]
 
 
-class _Allowed:
-    """Says, in the words of an error message, what a field takes."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-
-class _Words:
-    """A value that is told, not shown."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-_NOTHING: Final = _Words("nothing")
-
-
 def _no_bool(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("number", "expected a number")
@@ -137,15 +116,15 @@ Seconds = Annotated[
     float,
     _Number,
     Field(gt=0, allow_inf_nan=False),
-    _Allowed("a number of seconds greater than 0"),
+    Allowed("a number of seconds greater than 0"),
 ]
-Count = Annotated[int, _Number, Field(ge=1), _Allowed("a whole number of at least 1")]
-CountOrNone = Annotated[int, _Number, Field(ge=0), _Allowed("a whole number of at least 0")]
-Port = Annotated[int, _Number, Field(ge=0, le=65535), _Allowed("a port from 0 to 65535")]
+Count = Annotated[int, _Number, Field(ge=1), Allowed("a whole number of at least 1")]
+CountOrNone = Annotated[int, _Number, Field(ge=0), Allowed("a whole number of at least 0")]
+Port = Annotated[int, _Number, Field(ge=0, le=65535), Allowed("a port from 0 to 65535")]
 Glob = Annotated[
     str,
     AfterValidator(_glob),
-    _Allowed("a pattern that is not empty, such as press-*"),
+    Allowed("a pattern that is not empty, such as press-*"),
 ]
 
 
@@ -157,7 +136,7 @@ class Kafka(_Section):
     """How to reach the brokers; the names and values are librdkafka's."""
 
     bootstrap_servers: Annotated[
-        str, AfterValidator(_servers), _Allowed("host:port[,host:port]")
+        str, AfterValidator(_servers), Allowed("host:port[,host:port]")
     ] = "localhost:9092"
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     sasl_mechanism: (
@@ -187,12 +166,12 @@ class Kafka(_Section):
         if self.security_protocol.startswith("sasl"):
             if self.sasl_mechanism is None:
                 allowed = f"one, such as PLAIN, with {self.security_protocol}"
-                raise ConfigurationError("kafka.sasl_mechanism", _NOTHING, allowed)
+                raise ConfigurationError("kafka.sasl_mechanism", NOTHING, allowed)
             if self.sasl_mechanism.startswith(("PLAIN", "SCRAM")):
                 for name in ("sasl_username", "sasl_password"):
                     if getattr(self, name) is None:
                         allowed = f"one with {self.sasl_mechanism}"
-                        raise ConfigurationError(f"kafka.{name}", _NOTHING, allowed)
+                        raise ConfigurationError(f"kafka.{name}", NOTHING, allowed)
         return self
 
     def librdkafka(self) -> dict[str, str]:
@@ -222,14 +201,14 @@ class Topics(_Section):
     prefix: Annotated[
         str,
         Field(pattern=r"^[A-Za-z0-9._-]{1,200}$"),
-        _Allowed("1 to 200 of the characters a-z A-Z 0-9 . _ -"),
+        Allowed("1 to 200 of the characters a-z A-Z 0-9 . _ -"),
     ] = "driftline"
     partitions: Count = 8
     replication_factor: Annotated[
         int,
         _Number,
         AfterValidator(_some_replicas),
-        _Allowed("-1 (the broker's default) or 1 to 32767"),
+        Allowed("-1 (the broker's default) or 1 to 32767"),
     ] = -1
     retention: Seconds = 604_800.0
     """Seconds that records stay on the topics that are cut by time."""
@@ -249,7 +228,7 @@ class ModelSpec(_Section):
     class_: Annotated[
         str,
         Field(alias="class", pattern=r"^river(\.[A-Za-z_][A-Za-z0-9_]*)+$"),
-        _Allowed("the dotted path of a River class, such as river.linear_model.LinearRegression"),
+        Allowed("the dotted path of a River class, such as river.linear_model.LinearRegression"),
     ]
     params: dict[str, ModelParameter] = {}
 
@@ -393,7 +372,7 @@ class Policy(_Section):
     cooldown_events: CountOrNone = 200
     challenger_events: Count = 200
     margin: Annotated[
-        float, _Number, Field(ge=0, lt=1, allow_inf_nan=False), _Allowed("a number from 0 to 1")
+        float, _Number, Field(ge=0, lt=1, allow_inf_nan=False), Allowed("a number from 0 to 1")
     ] = 0.05
     """How much smaller, in parts of the model's error, the challenger's error must be."""
     retrain_min_events: Count = 500
@@ -408,7 +387,7 @@ class Predictions(_Section):
 class Http(_Section):
     """/metrics, /healthz, /readyz and the dashboard."""
 
-    host: Annotated[str, Field(min_length=1), _Allowed("a host name or an address")] = "127.0.0.1"
+    host: Annotated[str, Field(min_length=1), Allowed("a host name or an address")] = "127.0.0.1"
     port: Port = 8080
 
 
@@ -470,7 +449,7 @@ class Settings(BaseSettings):
 
     kafka: Kafka = Kafka()
     group: Annotated[
-        str, Field(min_length=1, max_length=200), _Allowed("a name of 1 to 200 characters")
+        str, Field(min_length=1, max_length=200), Allowed("a name of 1 to 200 characters")
     ] = "driftline"
     topics: Topics = Topics()
     guarantee: Literal["exactly_once", "at_least_once"] = "exactly_once"
@@ -542,7 +521,7 @@ class Settings(BaseSettings):
             settings = SensorSettings.model_validate(merged)
         except ValidationError as error:
             place = f"sensors[{matches[-1]}]"
-            raise _explained(error, merged, SensorSettings, place) from None
+            raise explained(error, merged, SensorSettings, place) from None
         self._by_matches[matches] = settings
         return settings
 
@@ -576,7 +555,7 @@ def load_settings(
     try:
         return Settings(**given)
     except ValidationError as error:
-        raise _explained(error, given, Settings) from None
+        raise explained(error, given, Settings) from None
 
 
 # The sources.
@@ -598,7 +577,7 @@ def _from_file(config_file: Path | None) -> dict[str, Any]:
             "-c", str(path), f"a TOML file that can be read ({reason})"
         ) from None
     except ValueError as error:
-        raise ConfigurationError(str(path), _Words("its text"), f"TOML ({error})") from None
+        raise ConfigurationError(str(path), Words("its text"), f"TOML ({error})") from None
 
 
 def _refuse_unknown_variables() -> None:
@@ -608,8 +587,8 @@ def _refuse_unknown_variables() -> None:
             continue
         section, nested, _ = upper.removeprefix(_PREFIX).lower().partition("__")
         field = Settings.model_fields.get(section)
-        if field is None or (nested and _models_in(field.annotation) == []):
-            known = [_PREFIX + key.upper().replace(".", "__") for key in _dotted_keys(Settings)]
+        if field is None or (nested and models_in(field.annotation) == []):
+            known = [_PREFIX + key.upper().replace(".", "__") for key in dotted_keys(Settings)]
             raise UnknownKey(name, known)
 
 
@@ -626,11 +605,12 @@ def _nested(overrides: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``over`` laid on it; lists and models are replaced as a whole."""
+    """``base`` with ``over`` laid on it; a list, or a model with its class, replaces the other."""
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        if key != "model" and isinstance(value, Mapping) and isinstance(below, Mapping):
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        if both and "class" not in value:
             merged[key] = _merge(below, value)
         else:
             merged[key] = value
@@ -644,83 +624,8 @@ def _from_json(text: str) -> Any:
         return text
 
 
-# What is wrong, in one line.
-
-_SECTIONS: Final = tuple(
-    field.annotation
-    for field in Settings.model_fields.values()
-    if isinstance(field.default, BaseModel)
-)
-
-
 def _not_json(error: SettingsError) -> ConfigurationError:
     quoted = re.search(r'field "(\w+)"', str(error))
     return ConfigurationError(
-        quoted.group(1) if quoted else "environment", _Words("its text"), "JSON"
+        quoted.group(1) if quoted else "environment", Words("its text"), "JSON"
     )
-
-
-def _explained(
-    error: ValidationError, tree: Mapping[str, Any], model: type[BaseModel], place: str = ""
-) -> ConfigurationError:
-    errors = error.errors(include_url=False)
-    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
-    location = [part for part in real_location(first["loc"], tree) if part != "[key]"]
-    name = f"{place}.{dotted(location)}" if place else dotted(location)
-    if first["type"] == "extra_forbidden":
-        parent = name.rpartition(".")[0]
-        owner, _ = _at(model, location[:-1])
-        siblings = [f"{parent}.{key}" if parent else key for key in _keys(owner)]
-        everything = [*siblings, *([] if place else _dotted_keys(model))]
-        return UnknownKey(name, everything if nearest(name, everything) else siblings)
-    _, field = _at(model, location)
-    metadata = field.metadata if field is not None else []
-    allowed = [item.text for item in metadata if isinstance(item, _Allowed)]
-    expected = allowed[0] if allowed else phrase(first)
-    return ConfigurationError(name, _shown(first, field), expected.replace("an object", "a table"))
-
-
-def _shown(error: ErrorDetails, field: FieldInfo | None) -> object:
-    value = error["input"]
-    if error["type"] == "missing":
-        return _NOTHING
-    if field is not None and "SecretStr" in repr(field.annotation):
-        return _Words("'**********'")
-    if isinstance(value, Mapping):
-        return _Words("a table")
-    if isinstance(value, list | tuple):
-        return _Words("a list")
-    # text in place of a table may hold a secret
-    return _Words("a single value") if field and field.annotation in _SECTIONS else value
-
-
-def _at(
-    model: type[BaseModel], location: list[int | str]
-) -> tuple[type[BaseModel], FieldInfo | None]:
-    """The model and the field that ``location`` leads to, as far as it leads."""
-    field = None
-    for part in location:
-        if isinstance(part, str) and (found := _keys(model).get(part)) is not None:
-            field = found
-            model = next(iter(_models_in(found.annotation)), model)
-    return model, field
-
-
-def _keys(model: type[BaseModel]) -> dict[str, FieldInfo]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _dotted_keys(model: type[BaseModel]) -> list[str]:
-    keys: list[str] = []
-    for name, field in _keys(model).items():
-        inner = _models_in(field.annotation)
-        keys.append(name)
-        if inner and field.annotation is inner[0]:
-            keys += [f"{name}.{key}" for key in _dotted_keys(inner[0])]
-    return keys
-
-
-def _models_in(annotation: object) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]

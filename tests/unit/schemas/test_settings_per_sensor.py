@@ -79,6 +79,17 @@ def test_a_model_is_replaced_as_a_whole() -> None:
     assert (model.class_, model.params) == ("river.c.D", {})
 
 
+def test_one_parameter_of_a_model_can_be_changed_alone() -> None:
+    settings = with_sensors(
+        {"match": "a", "learner": {"model": {"params": {"x": 2}}}},
+        **{"learner.model": {"class": "river.a.B", "params": {"x": 1, "y": 1}}},
+    )
+    model = settings.for_sensor("a").learner.model
+    assert model is not None
+    assert not isinstance(model, tuple)
+    assert (model.class_, model.params) == ("river.a.B", {"x": 2, "y": 1})
+
+
 @pytest.mark.parametrize(
     ("glob", "sensor", "fits"),
     [
