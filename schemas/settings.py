@@ -609,8 +609,8 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        if both and "class" not in value:
+        is_part = isinstance(value, Mapping) and "class" not in value
+        if is_part and isinstance(below, Mapping):
             merged[key] = _merge(below, value)
         else:
             merged[key] = value
