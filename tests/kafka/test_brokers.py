@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 import uuid
+from pathlib import Path
 
 import pytest
 
 from streams.broker import EmbeddedBroker
-from tests.brokers import KafkaServer, Server, committed, produce, read_topic, wait_for
+from tests.brokers import ROOT, KafkaServer, Server, admin, committed, produce, read_topic, wait_for
 
 MESSAGES = [(b"press-%d" % (n % 5), b"%d" % n) for n in range(200)]
 
@@ -39,8 +40,6 @@ def test_a_group_that_committed_nothing_has_no_committed_offset(broker: Server) 
 def test_the_embedded_broker_creates_topics_with_as_many_partitions_as_asked() -> None:
     with EmbeddedBroker({"eight": 8}) as server:
         assert server.create_topics({"eight": 8, "three": 3}) == ["three"]
-        from tests.brokers import admin
-
         topics = admin(server.bootstrap_servers).list_topics(timeout=10.0).topics
         assert {name: len(topic.partitions) for name, topic in topics.items()} == {
             "eight": 8,
@@ -108,6 +107,24 @@ def test_a_frozen_kafka_answers_again_once_it_is_woken(own_kafka: KafkaServer) -
         produce(own_kafka.bootstrap_servers, topic, [(None, b"x")], **{"message.timeout.ms": 1500})
     own_kafka.resume()
     assert len(read_topic(own_kafka.bootstrap_servers, topic)) >= len(MESSAGES)
+
+
+@pytest.mark.kafka
+def test_kafka_dies_with_a_test_run_that_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tests.brokers import KafkaServer\n"
+        "print(KafkaServer(Path(sys.argv[1])).start().pid, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", script, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert _runs(pid)
+        parent.kill()
+    wait_for(lambda: not _runs(pid), 20.0, "Kafka outlives its test run")
 
 
 @pytest.mark.kafka
