@@ -50,12 +50,13 @@ def autoregression(rng: np.random.Generator, n: int, phi: float = 0.9) -> Values
 
 @dataclass(frozen=True)
 class Stream:
-    """A stationary stream, and its standard deviation (0: no shift is tried)."""
+    """A stationary stream, and its standard deviation (0: no change is tried)."""
 
     name: str
     draw: Draw
     std: float
-    held_to_delay: bool = True
+    shift_in_time: bool = True
+    doubling_in_time: bool = True
 
 
 STREAMS = (
@@ -64,11 +65,22 @@ STREAMS = (
     Stream("N(1000, 0.01)", lambda rng, n: rng.normal(1000, 0.01, n), 0.01),
     Stream("lognormal(0, 1)", lambda rng, n: rng.lognormal(size=n), 2.161),
     Stream("Student t, 3 d.f.", lambda rng, n: rng.standard_t(3, n), math.sqrt(3)),
-    # A standard deviation of the level is 0.23 of a mean over 19 dependent values.
-    Stream("AR(1), 0.9", autoregression, 2.294, held_to_delay=False),
+    # Of dependent values 19 count as one: a standard deviation is 0.23 of the long-run scale.
+    Stream("AR(1), 0.9", autoregression, 2.294, shift_in_time=False),
     Stream("Bernoulli(0.5)", lambda rng, n: rng.binomial(1, 0.5, n).astype(float), 0.5),
-    Stream("Bernoulli(0.1)", lambda rng, n: rng.binomial(1, 0.1, n).astype(float), 0.3),
-    Stream("Bernoulli(0.02)", lambda rng, n: rng.binomial(1, 0.02, n).astype(float), 0.14),
+    # Twice of what is mostly nothing is less than half a standard deviation more.
+    Stream(
+        "Bernoulli(0.1)",
+        lambda rng, n: rng.binomial(1, 0.1, n).astype(float),
+        0.3,
+        doubling_in_time=False,
+    ),
+    Stream(
+        "Bernoulli(0.02)",
+        lambda rng, n: rng.binomial(1, 0.02, n).astype(float),
+        0.14,
+        doubling_in_time=False,
+    ),
     Stream("Poisson(3)", lambda rng, n: rng.poisson(3, n).astype(float), math.sqrt(3)),
     Stream("Poisson(0.2)", lambda rng, n: rng.poisson(0.2, n).astype(float), math.sqrt(0.2)),
     Stream("constant", lambda rng, n: np.full(n, 7.0), 0.0),
@@ -77,8 +89,11 @@ STREAMS = (
 
 def monitor(signal: str) -> SignalMonitor:
     """Return the monitor that a sensor has for `signal`."""
-    direction = "up" if signal == "error" else "both"
-    return SignalMonitor(with_defaults(DETECTORS[signal]), WARMUP, True, direction)
+    return SignalMonitor(
+        with_defaults(DETECTORS[signal]),
+        WARMUP,
+        alarm_on="up" if signal == "error" else "both",
+    )
 
 
 def findings(signal: str, values: Values) -> list[tuple[int, Finding]]:
@@ -95,7 +110,7 @@ def delay(signal: str, values: Values, change: int) -> float:
 
 def in_time(delays: list[float]) -> float:
     """Return the share of the delays that are short enough."""
-    return sum(d <= IN_TIME for d in delays) / len(delays)
+    return sum(d < IN_TIME for d in delays) / len(delays)
 
 
 def told(delays: list[float]) -> str:
@@ -135,10 +150,10 @@ def rows(runs: int, events: int, seed: int, show: bool) -> Iterable[tuple[list[s
                 doubled.append(delay("error", x, change))
         per = 10_000 / (runs * events)
         rate = sum(drifts.values()) * per
-        kept = rate <= BUDGET and (
-            not shifted
-            or not stream.held_to_delay
-            or (in_time(shifted) >= 0.95 and in_time(doubled) >= 0.95)
+        kept = (
+            rate <= BUDGET
+            and (not (shifted and stream.shift_in_time) or in_time(shifted) >= 0.95)
+            and (not (doubled and stream.doubling_in_time) or in_time(doubled) >= 0.95)
         )
         yield (
             [
@@ -161,6 +176,8 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=10_000, help="events of a run")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    if options.runs < 1 or options.events < 1:
+        parser.error("--runs and --events: expected an integer from 1")
     table = Table(title=f"Per 10,000 events; {options.runs} runs of {options.events} events each")
     for heading in (
         "stream",
@@ -168,16 +185,18 @@ def main() -> int:
         "drifts\nerror",
         "drifts\nin all",
         "warnings",
-        "mean +- 1 std\nmedian delay",
-        "error x 2\nmedian delay",
+        "found after\nmean+-std",
+        "found after\nerror x2",
     ):
-        table.add_column(heading, justify="left" if heading == "stream" else "right")
+        table.add_column(heading, justify="left" if heading == "stream" else "right", no_wrap=True)
     failed = 0
     for cells, kept in rows(options.runs, options.events, options.seed, sys.stderr.isatty()):
         table.add_row(*cells, style=None if kept else "red")
         failed += not kept
-    Console().print(table)
-    print(f"budget {BUDGET} drifts, 95 % found within {IN_TIME} events: {failed} streams over it")
+    Console(width=max(Console().width, 100)).print(table)
+    print(
+        f"{failed} streams miss: at most {BUDGET} drifts, 95 % of changes found in {IN_TIME} events"
+    )
     return 1 if failed else 0
 
 

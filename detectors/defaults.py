@@ -5,7 +5,8 @@ alarms up to four times, DDM up to five, EDDM twenty. The numbers here come from
 (`bench/false_alarms.py` prints the table): all default detectors of a signal together alarm at
 most once in 20,000 values of any stationary stream tried (normal, lognormal, Student's t,
 autoregressive, Bernoulli, counts, constant), while a shift of one standard deviation or a
-doubled error is found within about 100 values.
+doubled error is found after about 100 values. What they do not find soon: a shift of one standard
+deviation of values that depend strongly on one another, and more of an error that is mostly 0.
 """
 
 from __future__ import annotations

@@ -19,6 +19,10 @@ Z_LIMIT = 10.0
 """Detectors see no value farther from the reference than this many scales: one wild reading is
 no drift, and two are none either."""
 
+Z_LIMIT_OF_A_CONSTANT = 5.0
+"""The same where all of the warm-up was one value: any other is far away, and says nothing of how
+far is far. Rare ones among zeros stay below the limit, a new constant passes it in 15 values."""
+
 ALLOWANCE = 0.5
 """The slack k of the CUSUM that dates a change: best for shifts of one scale."""
 
@@ -26,7 +30,7 @@ OUTWEIGHS = 3.0
 """A value whose evidence exceeds all before it by this much dates the change anew: a jump is not
 to begin at the noise right before it."""
 
-FEWEST_ONES = 5
+FEWEST_ONES = 10
 PATIENCE = 50
 """A bit detector's drift stands once it has seen `FEWEST_ONES` ones, the last of them at most
 `PATIENCE` values after the alarm. DDM alone calls one error after 1,000 right answers a drift.
@@ -213,6 +217,7 @@ class SignalMonitor:
         "_buffer",
         "_down",
         "_per_scale",
+        "_reach",
         "_reference",
         "_scaled",
         "_seen",
@@ -244,6 +249,7 @@ class SignalMonitor:
         self._buffer: list[float] = []
         self._reference: Reference | None = None
         self._per_scale = 0.0
+        self._reach = Z_LIMIT
         self._seen = _Moments()
         self._up = _Side()
         self._down = _Side()
@@ -315,10 +321,11 @@ class SignalMonitor:
         reference = self._reference
         if reference is not None:
             z = (x - reference.mean) * self._per_scale
-            if z > Z_LIMIT:
-                z = Z_LIMIT
-            elif z < -Z_LIMIT:
-                z = -Z_LIMIT
+            reach = self._reach
+            if z > reach:
+                z = reach
+            elif z < -reach:
+                z = -reach
             usual = reference.mean + z * reference.scale
             fed = z
             bit = 1 if x > reference.limit else 0
@@ -372,9 +379,10 @@ class SignalMonitor:
         values, self._buffer = self._buffer, []
         reference = self._reference = reference_of(values)
         self._per_scale = 1.0 / reference.scale
+        self._reach = reach = Z_LIMIT if reference.std > 0.0 else Z_LIMIT_OF_A_CONSTANT
         for x in values:
             # The detectors know the warm-up, so that a change right after it is one to them.
-            z = min(max((x - reference.mean) * self._per_scale, -Z_LIMIT), Z_LIMIT)
+            z = min(max((x - reference.mean) * self._per_scale, -reach), reach)
             bit = 1 if x > reference.limit else 0
             self._seen.add(reference.mean + z * reference.scale)
             for attached in self._attached:

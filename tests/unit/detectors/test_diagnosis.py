@@ -7,7 +7,6 @@ import pytest
 from detectors.diagnosis import diagnose, severity
 from detectors.signal import Finding, Kind, Position, Statistics
 
-
 BEFORE = Statistics(100, 20.0, 2.0)
 AFTER = Statistics(30, 25.0, 2.0)
 
