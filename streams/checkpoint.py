@@ -27,7 +27,9 @@ log = structlog.get_logger("driftline.checkpoint")
 
 BATCH_BYTES = 512 * 1024
 CLOSE_SECONDS = 5.0
-TRANSACTION_SECONDS = 10.0
+TRANSACTION_SECONDS = 60.0
+"""When the broker gives an open transaction up. The next owner ends it at once, so this only
+keeps a worker from being fenced by a broker that did not answer for a while."""
 
 
 class Writer(Protocol):

@@ -66,7 +66,7 @@ class OwnedPartition:
         self._commit = commit
         self._on_effects = on_effects
         self._writer: Writer = create_writer(settings, number)
-        self._lock = asyncio.Lock()
+        self._running: asyncio.Task[None] | None = None
         self._room = asyncio.Event()
         self._room.set()
         self._unsaved = 0
@@ -119,6 +119,9 @@ class OwnedPartition:
     async def checkpoint(self) -> None:
         """Make everything processed so far durable and visible, then commit its offsets.
 
+        A caller may stop waiting for it, but what was begun goes on: only `close` ends it,
+        and after a failure there is no other checkpoint of this partition.
+
         Raises
         ------
         Fenced
@@ -126,23 +129,35 @@ class OwnedPartition:
         BrokerGone
             If it could not be written within `kafka.outage_timeout`.
         """
-        async with self._lock:
-            target = dict(self.pipeline.position)
-            if target != self._saved:
-                await self._write(target)
-            await self._ack()
+        while (running := self._running) is not None:
+            await asyncio.shield(running)
+            if self._running is running:
+                self._running = None
+        self._running = asyncio.create_task(self._checkpoint())
+        self._running.add_done_callback(_seen)
+        await asyncio.shield(self._running)
 
     async def close(self) -> None:
         """Give the partition up: nothing of it is processed or written any more."""
         self.suspended = True
         self.ready = False
         self._room.set()
+        if self._running is not None:
+            # It must not open the writer again: that would fence the next owner.
+            self._running.cancel()
+            await asyncio.wait([self._running])
         await self._writer.close()
 
     @property
     def position(self) -> Mapping[str, int]:
         """Next offset by topic that the last finished checkpoint holds."""
         return self._saved
+
+    async def _checkpoint(self) -> None:
+        target = dict(self.pipeline.position)
+        if target != self._saved:
+            await self._write(target)
+        await self._ack()
 
     async def _write(self, target: dict[str, int]) -> None:
         started = time.perf_counter()
@@ -219,6 +234,12 @@ class OwnedPartition:
     async def _ack(self) -> None:
         if self._saved:
             await self._commit({(topic, self.number): to for topic, to in self._saved.items()})
+
+
+def _seen(task: asyncio.Task[None]) -> None:
+    """Take note of a failure, so that one nobody waits for any more is not reported as lost."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _everything(_: bytes) -> bool:
