@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import typer
 
 from streams.cli.options import Config, Set, load
@@ -16,6 +19,9 @@ def run(config: Config = None, assignments: Set = None) -> None:
       driftline run -c production.toml
       DRIFTLINE_HTTP__PORT=8081 driftline run --set checkpoint.interval=0.5
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Until the worker listens to them itself: there is nothing to save yet.
+        signal.signal(number, lambda *_: sys.exit(0))
     settings = load(config, assignments)
     from streams import logs
     from streams.app import run_worker
