@@ -61,6 +61,11 @@ class Dataset:
         Dotted configuration keys that the data needs (the learner's task).
     truth : tuple of Change
         In the order of their time.
+    calm_sensors : int
+        How many sensors never change; 0 where that is not known.
+    pace : int
+        How many messages may be played before the worker has answered them: a fraction of what
+        a change takes to be told, so that an adaptation still meets the change it is for.
     """
 
     name: str
@@ -68,6 +73,8 @@ class Dataset:
     messages: Callable[[], Iterator[Message]]
     truth: tuple[Change, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    calm_sensors: int = 0
+    pace: int = 250
 
 
 def load(name: str, seed: int = 0) -> Dataset:
@@ -210,7 +217,7 @@ def _glass_quality(item: int, temperature: float, pressure: float, duration: flo
 # --- fleet -------------------------------------------------------------------------------
 
 _FLEET_SENSORS = 200
-_FLEET_EVENTS = 300
+_FLEET_EVENTS = 360
 _FLEET_PERIOD = 60 * _SECOND
 _FLEET_START = parse_timestamp("2026-01-05T00:00:00Z")
 #: how many sensors change in each way; all others stay as they are
@@ -255,6 +262,8 @@ def _fleet(seed: int) -> Dataset:
         f"{_FLEET_EVENTS // 60} hours; {len(truth)} of them change, each in its own way",
         lambda: _fleet_messages(machines, seed),
         tuple(sorted(truth, key=lambda change: (change.ts, change.sensor_id))),
+        calm_sensors=len(machines) - len(truth),
+        pace=20 * len(machines),
     )
 
 
@@ -270,7 +279,7 @@ def _fleet_machines(rng: random.Random) -> list[_Machine]:
             # A third of the sensors are sluggish: each reading remembers the last one.
             memory=rng.choice((0.0, 0.0, 0.5)),
             change=kind,
-            change_at=rng.randrange(int(_FLEET_EVENTS * 0.55), int(_FLEET_EVENTS * 0.75)),
+            change_at=rng.randrange(225, 265),
             sign=rng.choice((-1, 1)),
         )
         for number, kind in enumerate(kinds)
