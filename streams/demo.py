@@ -84,22 +84,10 @@ def run_demo(dataset: str, seed: int, json: bool, console: Console) -> int:
     started = time.monotonic()
     chosen = datasets.load(dataset, seed)
     narrative = None if json else Narrative(console, chosen)
-    if narrative is not None:
-        narrative.begin()
-    with (
-        tempfile.TemporaryDirectory(prefix="driftline-demo-") as folder,
-        EmbeddedBroker() as broker,
-    ):
-        keys = _keys(broker.bootstrap_servers, chosen, Path(folder))
-        settings = Settings(**_nested(keys))
-        broker.create_topics(topics.partitions(settings))
-        with _Deployment(settings, keys, Path(folder)) as deployment:
-            deployment.wait_until_ready()
-            with _Listener(settings, narrative) as listener:
-                _play(chosen, settings, deployment, listener, started + BUDGET_SECONDS)
-                listener.settle()
-            totals = listener.totals
-            totals.scored = deployment.scored()
+    with narrative or contextlib.nullcontext():
+        if narrative is not None:
+            narrative.begin()
+        totals = _run(chosen, narrative, started + BUDGET_SECONDS)
     seconds = time.monotonic() - started
     events = totals.sent["sensors"]
     if narrative is not None:
@@ -118,6 +106,24 @@ def run_demo(dataset: str, seed: int, json: bool, console: Console) -> int:
         note(f"{events} events, but {totals.scored} scored and {totals.dead_letters} dead letters")
         return 1
     return 0
+
+
+def _run(dataset: Dataset, narrative: Narrative | None, deadline: float) -> _Totals:
+    """Start a deployment, play the data set to it, and end it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="driftline-demo-") as folder,
+        EmbeddedBroker() as broker,
+    ):
+        keys = _keys(broker.bootstrap_servers, dataset, Path(folder))
+        settings = Settings(**_nested(keys))
+        broker.create_topics(topics.partitions(settings))
+        with _Deployment(settings, keys, Path(folder)) as deployment:
+            deployment.wait_until_ready()
+            with _Listener(settings, narrative) as listener:
+                _play(dataset, settings, deployment, listener, deadline)
+                listener.settle()
+            listener.totals.scored = deployment.scored()
+            return listener.totals
 
 
 def _keys(servers: str, dataset: Dataset, folder: Path) -> dict[str, Any]:
@@ -305,6 +311,11 @@ class _Listener:
             if not self.listen(0.05) and self._all_committed():
                 self._drift = False
 
+    def tell_progress(self) -> None:
+        """Show how many events have been played."""
+        if self._narrative is not None:
+            self._narrative.played(self.totals.sent["sensors"])
+
     def settle(self) -> None:
         """Listen until what drift events lead to has been carried out too."""
         deadline = time.monotonic() + SETTLE_SECONDS
@@ -370,6 +381,7 @@ def _play(
         senders[kind].finish()
         listener.wait_for(kind, deployment)
         listener.settle_drift()
+        listener.tell_progress()
 
 
 def _batches(dataset: Dataset) -> Iterator[tuple[Kind, list[Message]]]:

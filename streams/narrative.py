@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from schemas.timestamps import format_timestamp, parse_timestamp
@@ -42,6 +43,28 @@ class Narrative:
         self._deeds: dict[str, int] = {}
         self._drifts: list[tuple[int, str]] = []
         self._times: dict[str, int] = {}
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting broker and workers", total=None)
+
+    def __enter__(self) -> Narrative:
+        """Show on a terminal that something is going on."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave the terminal as it was."""
+        self._progress.stop()
+
+    def played(self, events: int) -> None:
+        """Show how far it has come."""
+        self._progress.update(self._task, description=f"{events:,} events played")
 
     def begin(self) -> None:
         """Say what is going to happen."""
