@@ -120,6 +120,7 @@ Seconds = Annotated[
 ]
 Count = Annotated[int, _Number, Field(ge=1), Allowed("a whole number of at least 1")]
 CountOrNone = Annotated[int, _Number, Field(ge=0), Allowed("a whole number of at least 0")]
+Warmup = Annotated[int, _Number, Field(ge=10), Allowed("a whole number of at least 10")]
 Port = Annotated[int, _Number, Field(ge=0, le=65535), Allowed("a port from 0 to 65535")]
 Glob = Annotated[
     str,
@@ -303,7 +304,7 @@ class Detectors(_Section):
     prediction: tuple[DetectorName, ...] | None = None
     missing: tuple[DetectorName, ...] | None = None
     feature: tuple[DetectorName, ...] | None = None
-    warmup: Count = 100
+    warmup: Warmup = 100
     """Values that make the reference of a signal."""
     params: dict[DetectorName, dict[str, DetectorParameter]] = {}
     """Parameters by detector, under River's names."""
@@ -332,7 +333,8 @@ def _numbers(parameters: object) -> object:
 class Episodes(_Section):
     """When a change counts as over."""
 
-    quiet_events: Count = 100
+    quiet_events: Count = 200
+    """Events without a finding that end an episode; more than a warm-up takes."""
 
 
 class Rule(_Section):
@@ -506,6 +508,10 @@ class Settings(BaseSettings):
         )
         found = self._by_matches.get(matches)
         return self._merged(matches) if found is None else found
+
+    def variants(self) -> tuple[SensorSettings, ...]:
+        """The settings of sensors that match no override, and of those that match one each."""
+        return tuple(self._by_matches.values())
 
     def masked(self) -> dict[str, Any]:
         """All settings as JSON-ready objects, secrets as asterisks."""

@@ -28,6 +28,7 @@ from schemas.errors import BrokerGone, ConfigurationError, Fenced, SnapshotError
 from schemas.settings import Settings
 from streams import topics
 from streams.metrics import Metrics
+from streams.sensor import try_out
 from streams.status import WorkerStatus
 from streams.web.server import start_web
 from streams.worker import Worker
@@ -79,6 +80,7 @@ async def _run(settings: Settings) -> int:
     metrics.build.info({"version": version("driftline")})
     status = WorkerStatus(settings, metrics)
     signing_key(settings.state)
+    try_out(settings)
     web = await start_web(settings.http, registry, status)
     watch = _BrokerWatch(settings, status)
     log.info("worker starting", group=settings.group, guarantee=settings.guarantee)

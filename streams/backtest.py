@@ -17,6 +17,7 @@ from schemas.settings import Settings
 from streams.partitioner import partition_for
 from streams.pipeline import Pipeline
 from streams.records import Counts, FileRecord
+from streams.sensor import try_out
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class Backtest:
     """
 
     def __init__(self, settings: Settings) -> None:
+        try_out(settings)
         self._settings = settings
         self._pipelines: dict[int, Pipeline] = {}
         self._offsets: dict[tuple[str, int], int] = {}

@@ -22,7 +22,7 @@ from learners.labels import Head, Pending, PendingLabels
 from learners.metrics import Prequential
 from schemas.codec import Reading
 from schemas.events import MAX_FEATURES
-from schemas.settings import LearnerSettings, SensorSettings
+from schemas.settings import LearnerSettings, SensorSettings, Settings
 
 SEED = 0
 """Seed of every learner that draws random numbers: a replay must draw the same."""
@@ -155,6 +155,20 @@ class Scored:
     at: Position
     prediction: PredictionValue | None
     events: list[tuple[EpisodeEvent, Diagnosis, Severity]]
+
+
+def try_out(settings: Settings) -> None:
+    """Build what every kind of sensor will need, so that a wrong parameter ends the start.
+
+    Raises
+    ------
+    ConfigurationError
+        For a model or a detector that can't be made as configured.
+    """
+    for variant in settings.variants():
+        _untrained(variant)
+        for signal in ("value", "error", "label", "prediction", "missing", "feature"):
+            _monitor(signal, variant)
 
 
 def new_sensor(sensor_id: str, settings: SensorSettings) -> Sensor:

@@ -21,6 +21,9 @@ def check(config: Config = None, assignments: Set = None, json: Json = False) ->
       DRIFTLINE_KAFKA__BOOTSTRAP_SERVERS=kafka-1:9092 driftline check --json
     """
     settings = load(config, assignments)
+    from streams.sensor import try_out
+
+    try_out(settings)
     if json:
         emit({"check": "configuration", "ok": True, "configuration": settings.masked()})
     else:
