@@ -130,7 +130,7 @@ def test_a_parameter_is_named_with_its_detector(text: str, expected: dict[str, A
 
 @pytest.mark.parametrize("text", ["delta=0.01", "adwin.delta", "adwin.=1", ".delta=1", ""])
 def test_a_parameter_written_otherwise_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError, match="NAME.PARAM=VALUE"):
+    with pytest.raises(ConfigurationError, match=r"NAME\.PARAM=VALUE"):
         parse_assignments([text])
 
 

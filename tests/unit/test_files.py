@@ -121,11 +121,13 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(
 
 def test_a_file_without_a_time_asks_for_its_column(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "when,value\n2026-01-05,1\n")
-    with pytest.raises(ConfigurationError, match="--timestamp.*when, value"):
+    with pytest.raises(ConfigurationError, match=r"--timestamp.*when, value"):
         list(read_records(path))
 
 
-@pytest.mark.parametrize("cell", ["abc", "NaN", "inf", "-Infinity", "1e999", "true", "1_000", "\u0661"])
+@pytest.mark.parametrize(
+    "cell", ["abc", "NaN", "inf", "-Infinity", "1e999", "true", "1_000", "\u0661"]
+)
 def test_a_value_that_is_no_finite_number_is_named_with_its_line(tmp_path: Path, cell: str) -> None:
     path = write(tmp_path / "a.csv", f"ts,value\n2026-01-05,1\n2026-01-05,{cell}\n2026-01-05,2\n")
     assert refusals(path) == ["line 3: $.value: expected a finite number"]
@@ -202,7 +204,7 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="a file that can be read .no such file"):
+    with pytest.raises(ConfigurationError, match=r"a file that can be read .no such file"):
         list(read_records(tmp_path / "none.csv"))
 
 
@@ -246,7 +248,7 @@ def test_json_lines_are_known_by_their_content_too(tmp_path: Path) -> None:
 
 def test_column_options_make_no_sense_for_json_lines(tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", '{"sensor_id":"a","ts":1,"value":1}\n')
-    with pytest.raises(ConfigurationError, match="--value.*a CSV file"):
+    with pytest.raises(ConfigurationError, match=r"--value.*a CSV file"):
         list(read_records(path, columns=Columns(value="v")))
 
 
@@ -323,7 +325,7 @@ def test_no_column_is_guessed_where_there_are_several_or_none(tmp_path: Path, te
 
 
 def test_a_column_that_is_not_there_is_named_with_the_others(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match="one of the columns of .*: ts, value"):
+    with pytest.raises(ConfigurationError, match=r"one of the columns of .*: ts, value"):
         read_cells(write(tmp_path / "a.csv", "ts,value\n1,2\n"), "values")
 
 
