@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from schemas.errors import Fenced
 from schemas.settings import Settings
@@ -141,10 +141,20 @@ class TransactionalWriter(_Producer):
             await asyncio.gather(*futures)
             await producer.commit_transaction()
         except ProducerFenced as error:
-            raise Fenced(
-                f"partition {self._partition} has another owner: this process was frozen or "
-                "cut off for longer than kafka.session_timeout"
-            ) from error
+            raise self._fenced() from error
+        except (IllegalOperation, AssertionError) as error:
+            # What aiokafka makes of a call after its sender has ended: the reason lies there.
+            ended = producer._sender.sender_task
+            reason = ended.exception() if ended.done() and not ended.cancelled() else None
+            if isinstance(reason, ProducerFenced):
+                raise self._fenced() from reason
+            raise KafkaError(f"the producer has ended: {reason or error}") from error
+
+    def _fenced(self) -> Fenced:
+        return Fenced(
+            f"partition {self._partition} has another owner: this process was frozen or "
+            "cut off for longer than kafka.session_timeout"
+        )
 
 
 class PlainWriter(_Producer):
@@ -189,3 +199,7 @@ async def _stop(producer: AIOKafkaProducer) -> None:
         await asyncio.wait_for(producer.stop(), CLOSE_SECONDS)
     except (TimeoutError, KafkaError, OSError, ssl.SSLError) as error:
         log.debug("producer stopped without an answer", reason=f"{type(error).__name__}: {error}")
+        if producer._sender.sender_task is not None:
+            # It would go on sending for a partition that was given up.
+            producer._sender.sender_task.cancel()
+        await producer.client.close()

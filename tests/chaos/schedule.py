@@ -9,8 +9,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.brokers import KafkaServer
-from tests.deployment import Deployment, WorkerProcess
+from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from tests.brokers import KafkaServer, admin
+from tests.deployment import STOP_SECONDS, Deployment, WorkerProcess
 
 Kind = Literal["workers", "broker"]
 Action = Literal["kill", "term", "freeze", "join", "broker-kill", "broker-freeze"]
@@ -18,6 +21,8 @@ Action = Literal["kill", "term", "freeze", "join", "broker-kill", "broker-freeze
 WORKER_ACTIONS: tuple[Action, ...] = ("kill", "kill", "term", "freeze", "join")
 BROKER_ACTIONS: tuple[Action, ...] = ("broker-kill", "broker-freeze", "kill")
 START_SECONDS = 60.0
+AIM_SECONDS = 3.0
+FENCED = 1
 
 
 @dataclass(frozen=True)
@@ -36,12 +41,15 @@ class Fault:
         Chooses the worker.
     seconds
         How long a freeze or an outage lasts.
+    aimed
+        Strike while a transaction of the worker lies on the broker, written and not committed.
     """
 
     at: float
     action: Action
     target: int
     seconds: float
+    aimed: bool
 
 
 def plan(seed: int, seconds: float, kind: Kind, session_timeout: float) -> list[Fault]:
@@ -56,7 +64,15 @@ def plan(seed: int, seconds: float, kind: Kind, session_timeout: float) -> list[
             round_ = draw.sample(actions, len(actions))
         action = round_.pop()
         longer = session_timeout * (0.5 if action == "broker-kill" else 1.3)
-        faults.append(Fault(at, action, draw.randrange(1000), longer + draw.uniform(0.0, 2.0)))
+        faults.append(
+            Fault(
+                at,
+                action,
+                target=draw.randrange(1000),
+                seconds=longer + draw.uniform(0.0, 2.0),
+                aimed=draw.random() < 0.6,
+            )
+        )
         at += draw.uniform(2.0, 5.0) + (longer if action.startswith("broker") else 0.0)
     return faults
 
@@ -80,8 +96,14 @@ class Supervisor:
     exits: Counter[int] = field(default_factory=Counter)
     counts: Counter[str] = field(default_factory=Counter)
     terminated: dict[WorkerProcess, float] = field(default_factory=dict)
+    killed: set[WorkerProcess] = field(default_factory=set)
+    woken: set[WorkerProcess] = field(default_factory=set)
     wrong: list[str] = field(default_factory=list)
     _began: float = field(default_factory=time.monotonic)
+    _draw: random.Random = field(default_factory=lambda: random.Random(0))
+
+    def __post_init__(self) -> None:
+        self._admin = admin(self.deployment.server.bootstrap_servers)
 
     def run(self, faults: list[Fault]) -> None:
         """Carry out a plan; ends with the last fault, all that was frozen woken up."""
@@ -105,6 +127,7 @@ class Supervisor:
         for worker, moment in list(self.frozen.items()):
             if time.monotonic() >= moment:
                 worker.send(signal.SIGCONT)
+                self.woken.add(worker)
                 del self.frozen[worker]
                 self._say(f"woke worker {worker.number}")
         for worker in list(self.workers):
@@ -114,12 +137,13 @@ class Supervisor:
                 continue
             self.workers.remove(worker)
             self.frozen.pop(worker, None)
-            asked = self.terminated.pop(worker, None)
-            if asked is not None and code != 0:
-                self.wrong.append(f"worker {worker.number} ended with {code} after SIGTERM")
-            if asked is None and code != -signal.SIGKILL:
+            asked = self.terminated.pop(worker, None) is not None
+            if worker in self.killed:
+                continue
+            if not asked:
                 self.exits[code] += 1
                 self._say(f"worker {worker.number} ended by itself with {code}")
+            self._judge(worker, code, "after SIGTERM" if asked else "by itself", asked)
         while len([w for w in self.workers if w not in self.terminated]) < 2:
             self.workers.append(self.deployment.start())
 
@@ -130,13 +154,16 @@ class Supervisor:
             worker.send(signal.SIGTERM)
         for worker in self.workers:
             try:
-                code = worker.wait(15.0)
+                self._judge(worker, worker.wait(STOP_SECONDS), "after the last SIGTERM", asked=True)
             except AssertionError as error:
                 self.wrong.append(f"worker {worker.number}: {error}")
                 worker.kill()
-            else:
-                if code != 0:
-                    self.wrong.append(f"worker {worker.number} ended with {code} after SIGTERM")
+
+    def _judge(self, worker: WorkerProcess, code: int, when: str, asked: bool) -> None:
+        """A worker ends with 0 if asked to, and by itself only when it was fenced."""
+        fenced = code == FENCED and "has another owner" in worker.text()
+        if not (fenced if code or not asked else True):
+            self.wrong.append(f"worker {worker.number} ended with {code} {when}:\n{worker.tail()}")
 
     def _carry_out(self, fault: Fault) -> None:
         if fault.action in ("broker-kill", "broker-freeze"):
@@ -149,15 +176,45 @@ class Supervisor:
             return
         awake = self._at_work()
         worker = awake[fault.target % len(awake)]
+        how = ""
+        if fault.aimed and fault.action in ("kill", "freeze") and self._stop_in_transaction(worker):
+            self.counts["in a transaction"] += 1
+            how = " in a transaction"
         if fault.action == "kill":
-            worker.send(signal.SIGKILL)
+            self._kill(worker)
         elif fault.action == "term":
             worker.send(signal.SIGTERM)
             self.terminated[worker] = time.monotonic()
         else:
             worker.send(signal.SIGSTOP)
             self.frozen[worker] = time.monotonic() + fault.seconds
-        self._count(fault, f"{fault.action} worker {worker.number}")
+        self._count(fault, f"{fault.action} worker {worker.number}{how}")
+
+    def _stop_in_transaction(self, worker: WorkerProcess) -> bool:
+        """Stop the worker until it is caught with uncommitted records on the state topic."""
+        deadline = time.monotonic() + AIM_SECONDS
+        while time.monotonic() < deadline and worker.exit_code is None:
+            worker.send(signal.SIGSTOP)
+            # Another worker's transaction is over in a moment; one that stays is this one's.
+            if self._uncommitted() and (time.sleep(0.1) or self._uncommitted()):
+                return True
+            worker.send(signal.SIGCONT)
+            time.sleep(self._draw.uniform(0.01, 0.05))
+        return False
+
+    def _uncommitted(self) -> set[int]:
+        topic = self.deployment.settings.topic("state")
+        partitions = [
+            TopicPartition(topic, number)
+            for number in range(self.deployment.settings.topics.partitions)
+        ]
+        ends = []
+        for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED):
+            answers = self._admin.list_offsets(
+                {partition: OffsetSpec.latest() for partition in partitions}, isolation_level=level
+            )
+            ends.append({p.partition: answers[p].result(5.0).offset for p in partitions})
+        return {number for number, end in ends[0].items() if ends[1][number] > end}
 
     def _at_work(self) -> list[WorkerProcess]:
         """Wait for workers that have restored partitions: one that still starts proves nothing."""
@@ -168,6 +225,7 @@ class Supervisor:
                 for worker in self.workers
                 if worker not in self.frozen
                 and worker not in self.terminated
+                and worker not in self.killed
                 and worker.exit_code is None
                 and b"partition restored" in worker.log.read_bytes()
             ]
@@ -189,7 +247,7 @@ class Supervisor:
             # A kill while the broker does not answer: a transaction is open for sure.
             victim = self.workers[fault.target % len(self.workers)]
             self.until(began + fault.seconds / 2)
-            victim.send(signal.SIGKILL)
+            self._kill(victim)
             self._say(f"kill worker {victim.number} meanwhile")
             self.counts["kill"] += 1
         self.until(began + fault.seconds)
@@ -201,12 +259,16 @@ class Supervisor:
 
     def _overdue(self, worker: WorkerProcess) -> None:
         asked = self.terminated.get(worker)
-        if asked is not None and time.monotonic() - asked > 15.0:
+        if asked is not None and time.monotonic() - asked > STOP_SECONDS:
             self.wrong.append(
                 f"worker {worker.number} still ran 15 s after SIGTERM:\n{worker.tail()}"
             )
-            worker.kill()
+            self._kill(worker)
             del self.terminated[worker]
+
+    def _kill(self, worker: WorkerProcess) -> None:
+        self.killed.add(worker)
+        worker.send(signal.SIGKILL)
 
     def _count(self, fault: Fault, text: str) -> None:
         self.counts[fault.action] += 1
