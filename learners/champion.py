@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from river import stats
 
 from learners.base import Learner
 from learners.metrics import Prequential
 
 __all__ = ["Champion", "better"]
 
-_FADING: Final = 0.99
-"""The challenger begins with nothing: its first errors must not count for long."""
-_PATIENCE: Final = 10
+_LOOKS: Final = 5
+_STANDARD_ERRORS: Final = 2.0
 
 
 def better(challenger_error: float, champion_error: float, margin: float) -> bool:
@@ -43,7 +45,9 @@ class Champion:
     newest
         The highest version number given so far.
     champion_error, challenger_error
-        Fading mean error of both over the same events since the challenger began.
+        Mean error of both over the same events since the last look.
+    gain
+        Mean and variance of the difference of both, event by event, since the last look.
     waited
         Events since the challenger began, judged or not.
 
@@ -69,8 +73,9 @@ class Champion:
     challenger: Learner | None = None
     previous: tuple[int, Learner] | None = None
     newest: int = 0
-    champion_error: Prequential = field(default_factory=lambda: Prequential(_FADING))
-    challenger_error: Prequential = field(default_factory=lambda: Prequential(_FADING))
+    champion_error: Prequential = field(default_factory=lambda: Prequential(1.0))
+    challenger_error: Prequential = field(default_factory=lambda: Prequential(1.0))
+    gain: stats.Var = field(default_factory=stats.Var)
     waited: int = 0
 
     def __post_init__(self) -> None:
@@ -94,7 +99,7 @@ class Champion:
         if self.challenger is not None:
             return False
         self.challenger = self.learner.fresh() if challenger is None else challenger
-        self._forget_errors()
+        self._begin()
         return True
 
     def observe(self, champion_error: float | None, challenger_error: float | None) -> None:
@@ -102,19 +107,34 @@ class Champion:
         if self.challenger is None:
             return
         self.waited += 1
+        if self.champion_error.n >= self.challenger_events:
+            self._forget_errors()
         if champion_error is not None and challenger_error is not None:
             self.champion_error.update(champion_error)
             self.challenger_error.update(challenger_error)
+            self.gain.update(champion_error - challenger_error)
 
     def verdict(self) -> Literal["promote", "reject"] | None:
-        """What is to be done with the challenger; None while it is too early to say."""
+        """What is to be done with the challenger; None while it is too early to say.
+
+        It is looked at after every `challenger_events` judged events, by the means of these
+        alone: what it did while it still knew nothing is forgotten. It is promoted if it is
+        better by the margin and that is no accident (the gain, event by event, is two standard
+        errors from zero), and given up after five looks.
+        """
         if self.challenger is None:
             return None
         champion, challenger = self.champion_error.value, self.challenger_error.value
-        if self.champion_error.n < self.challenger_events or champion is None or challenger is None:
-            # one that never predicts anything must not stand in the way of the next for ever
-            return "reject" if self.waited >= _PATIENCE * self.challenger_events else None
-        return "promote" if better(challenger, champion, self.margin) else "reject"
+        if (
+            self.champion_error.n >= self.challenger_events
+            and champion is not None
+            and challenger is not None
+            and better(challenger, champion, self.margin)
+            and self._gain_is_no_accident()
+        ):
+            return "promote"
+        # one that never predicts anything must not stand in the way of the next for ever
+        return "reject" if self.waited >= _LOOKS * self.challenger_events else None
 
     def promote(self) -> int:
         """Put the challenger in the champion's place.
@@ -136,7 +156,7 @@ class Champion:
     def reject(self) -> None:
         """Let the challenger go."""
         self.challenger = None
-        self._forget_errors()
+        self._begin()
 
     def swap_in(self, learner: Learner, version: int | None = None) -> int:
         """Put another learner in the champion's place; a challenger of the old one goes too.
@@ -176,7 +196,15 @@ class Champion:
         self.reject()
         return self.version
 
-    def _forget_errors(self) -> None:
-        self.champion_error = Prequential(_FADING)
-        self.challenger_error = Prequential(_FADING)
+    def _gain_is_no_accident(self) -> bool:
+        standard_error = math.sqrt(self.gain.get() / self.gain.mean.n)
+        return bool(self.gain.mean.get() > _STANDARD_ERRORS * standard_error)
+
+    def _begin(self) -> None:
+        self._forget_errors()
         self.waited = 0
+
+    def _forget_errors(self) -> None:
+        self.champion_error = Prequential(1.0)
+        self.challenger_error = Prequential(1.0)
+        self.gain = stats.Var()

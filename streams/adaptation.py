@@ -114,7 +114,7 @@ def after_learning(sensor: Sensor, context: Context) -> list[Message]:
 
 
 def on_model(sensor: Sensor, record: ModelRecord, context: Context) -> list[Message]:
-    """Take a retrained model into use if it is better than the one in use.
+    """Take a retrained model into use if it is better than the one in use; record either.
 
     Raises
     ------
@@ -122,9 +122,12 @@ def on_model(sensor: Sensor, record: ModelRecord, context: Context) -> list[Mess
         If the artifact is not signed by this deployment, or is no model of this sensor's task.
     """
     known = record.request_id is not None and record.request_id == sensor.answered_request
-    if record.stage != "candidate" or sensor.events == 0 or known:
+    if record.stage not in ("candidate", "rejected") or sensor.events == 0 or known:
         return []
     sensor.answered_request = record.request_id
+    if record.stage == "rejected":
+        challenge = Challenge(record.drift_event_id, "retrain")
+        return [_record(sensor, "reject", challenge, _ref(sensor), context, record.reason)]
     learner = _open_artifact(record, context.key)
     champion = sensor.champion
     if learner.task != champion.learner.task:

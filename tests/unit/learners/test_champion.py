@@ -63,23 +63,32 @@ def test_an_event_counts_only_if_both_have_an_error() -> None:
     [(0.94, "promote"), (0.951, "reject"), (1.0, "reject"), (2.0, "reject"), (0.0, "promote")],
 )
 def test_only_one_better_by_the_margin_is_promoted(challenger: float, verdict: str) -> None:
-    assert judged(sensor(margin=0.05), (1.0, challenger), 10).verdict() == verdict
+    looks = 1 if verdict == "promote" else 5
+    assert judged(sensor(margin=0.05), (1.0, challenger), looks * 10).verdict() == verdict
 
 
 def test_a_champion_without_error_is_not_replaced() -> None:
-    assert judged(sensor(), (0.0, 0.0), 10).verdict() == "reject"
+    assert judged(sensor(), (0.0, 0.0), 50).verdict() == "reject"
 
 
 def test_the_challengers_first_errors_do_not_count_for_long() -> None:
-    champion = sensor(events=1000)
-    champion.start_challenger()
-    for t in range(1000):
-        champion.observe(1.0, 1000.0 if t < 20 else 0.5)
+    champion = judged(sensor(events=10), (1.0, 1000.0), 10)
+    assert champion.verdict() is None
+    for _ in range(10):
+        champion.observe(1.0, 0.5)
     assert champion.verdict() == "promote"
 
 
+def test_a_gain_that_may_be_chance_is_not_enough() -> None:
+    champion = sensor(events=10)
+    champion.start_challenger()
+    for t in range(10):
+        champion.observe(1.0, 6.0 if t % 2 else -4.5)
+    assert champion.verdict() is None
+
+
 def test_a_challenger_that_never_predicts_is_let_go_at_last() -> None:
-    champion = judged(sensor(events=10), (1.0, None), 99)
+    champion = judged(sensor(events=10), (1.0, None), 49)
     assert champion.verdict() is None
     champion.observe(1.0, None)
     assert champion.verdict() == "reject"
