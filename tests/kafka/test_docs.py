@@ -89,6 +89,9 @@ def test_commands_that_need_kafka_print_what_the_page_says(page: Path, reader: S
     changed: list[tuple[Step, list[str]]] = []
     started = False
     for step in _kafka_steps(page):
+        if " --delete " in step.command:
+            _stop(reader)  # as the page asks for
+            started = False
         if step.stays:
             reader.start(step)
             if step.words[1] == "run":
@@ -107,10 +110,14 @@ def test_commands_that_need_kafka_print_what_the_page_says(page: Path, reader: S
         assert code == 0, f"{step.place}: {step.command}\n" + "\n".join(lines)
         changed.append((step, lines))
         assert good, f"{step.place}: {step.command}\n" + "\n".join(lines)
-    for command, (code, log) in reader.stop().items():
-        assert code == 0, f"{command}\n{log}"
+    _stop(reader)
     if UPDATE:
         docs.write(changed)
+
+
+def _stop(reader: Shell) -> None:
+    for command, (code, log) in reader.stop().items():
+        assert code == 0, f"{command}\n{log}"
 
 
 def _get(reader: Shell, path: str) -> str | None:

@@ -14,6 +14,8 @@ from types import ModuleType
 import pytest
 import yaml
 
+import detectors
+import learners
 from schemas.settings import load_settings
 from streams.metrics import Reason
 from tests import docs
@@ -102,7 +104,10 @@ def test_a_snippet_is_good(block: docs.Block, tmp_path: Path) -> None:
             assert tomllib.loads(block.text)
             file = tmp_path / "snippet.toml"
             file.write_text(block.text)
-            load_settings(file)
+            settings = load_settings(file)
+            learners.create(settings.learner)
+            for name, params in settings.detectors.params.items():
+                detectors.create(name, **params)
         case "json":
             assert json.loads(block.text)
         case _:
