@@ -38,6 +38,8 @@ log = structlog.get_logger("driftline")
 WATCH_SECONDS = 5.0
 PAUSE_SECONDS = 2.0
 LINGER_SECONDS = 1.0
+STOP_SECONDS = 13.0
+"""From a signal to the end of the process, whatever does not answer."""
 
 
 def run_worker(settings: Settings) -> int:
@@ -70,7 +72,7 @@ async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _stop_in_time, stop)
     # One thread per partition that is being restored, all side by side.
     loop.set_default_executor(ThreadPoolExecutor(max(8, settings.topics.partitions)))
     registry = CollectorRegistry()
@@ -188,6 +190,22 @@ class _BrokerWatch:
                         f"{silent:.0f} s (kafka.outage_timeout)"
                     ) from None
             await asyncio.sleep(WATCH_SECONDS)
+
+
+def _stop_in_time(stop: asyncio.Event) -> None:
+    if not stop.is_set():
+        stop.set()
+        last_resort = threading.Timer(STOP_SECONDS, _abandon)
+        last_resort.daemon = True
+        last_resort.start()
+
+
+def _abandon() -> None:
+    """End now. What was not checkpointed is replayed by the next owner, as after a crash."""
+    log.warning("the broker does not answer: leaving without it")
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _leave(code: int) -> None:

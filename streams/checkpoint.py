@@ -26,7 +26,7 @@ from streams.records import Outgoing
 log = structlog.get_logger("driftline.checkpoint")
 
 BATCH_BYTES = 512 * 1024
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 TRANSACTION_SECONDS = 60.0
 """When the broker gives an open transaction up. The next owner ends it at once, so this only
 keeps a worker from being fenced by a broker that did not answer for a while."""

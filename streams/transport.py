@@ -16,6 +16,7 @@ It leans on private names of faust-streaming and aiokafka, so both are pinned an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -86,6 +87,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             log.info("offset commit put off", reason=f"{type(error).__name__}: {error}")
             return False
         return True
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group; a broker that does not answer is no reason to end otherwise."""
+        try:
+            await super().on_thread_stop()
+        except (asyncio.CancelledError, KafkaError) as error:
+            log.info("left the group without an answer", reason=f"{type(error).__name__}: {error}")
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Judge nothing here: readiness looks at the committed position and the lag."""

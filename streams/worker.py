@@ -30,8 +30,8 @@ from streams.status import WorkerStatus
 log = structlog.get_logger("driftline.worker")
 
 REVOKE_SECONDS = 5.0
-STOP_CHECKPOINT_SECONDS = 7.0
-STOP_SECONDS = 5.0
+STOP_CHECKPOINT_SECONDS = 5.0
+STOP_SECONDS = 3.0
 QUEUED_SLICES = 16
 
 

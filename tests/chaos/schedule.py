@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
-from confluent_kafka import IsolationLevel, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
 from tests.brokers import KafkaServer, admin
@@ -208,12 +208,14 @@ class Supervisor:
             TopicPartition(topic, number)
             for number in range(self.deployment.settings.topics.partitions)
         ]
+        wanted = {partition: OffsetSpec.latest() for partition in partitions}
         ends = []
         for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED):
-            answers = self._admin.list_offsets(
-                {partition: OffsetSpec.latest() for partition in partitions}, isolation_level=level
-            )
-            ends.append({p.partition: answers[p].result(5.0).offset for p in partitions})
+            answers = self._admin.list_offsets(wanted, isolation_level=level)
+            try:
+                ends.append({p.partition: answers[p].result(5.0).offset for p in partitions})
+            except KafkaException:  # the broker has just come back
+                return set()
         return {number for number, end in ends[0].items() if ends[1][number] > end}
 
     def _at_work(self) -> list[WorkerProcess]:

@@ -22,6 +22,8 @@ from streams.records import FileRecord
 from tests.brokers import committed, read_topic
 from tests.deployment import Deployment
 
+PARTS = ("new", "args", "state", "items", "pairs")
+"""Of what `__reduce_ex__` returns."""
 _ERRORS = "__connect.errors."
 
 
@@ -231,7 +233,7 @@ def first_difference(one: Any, other: Any, path: str = "", depth: int = 0) -> st
             return None
         pairs = [
             (f".{name}", _listed(a), _listed(b))
-            for name, a, b in zip(("new", "args", "state", "items", "pairs"), parts, others)
+            for name, a, b in zip(PARTS, parts, others, strict=False)
             if not callable(a)
         ]
     for step, a, b in pairs:
