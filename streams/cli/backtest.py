@@ -47,10 +47,12 @@ def backtest(
       driftline backtest line-4.csv --sensor machine --value celsius --json
     """
     settings = load(config, assignments)
+    from streams import logs
     from streams.backtest import Backtest, merge
     from streams.cli.alerts import Alert, show
     from streams.files import Columns
 
+    logs.configure(settings.log)
     backtest = Backtest(settings)
     refused = Counter[str]()
     events = _valid(file, "sensors", refused, Columns(sensor, timestamp, value))
