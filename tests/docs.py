@@ -200,10 +200,8 @@ class Shell:
                 (self.folder / entry.name).symlink_to(entry)
         tools = self.folder / ".tools"
         tools.mkdir()
-        (tools / "python").symlink_to(sys.executable)
-        command = tools / "driftline"
-        command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m streams "$@"\n')
-        command.chmod(0o755)
+        self.tool("python", f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        self.tool("driftline", f'#!/bin/sh\nexec "{sys.executable}" -m streams "$@"\n')
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("DRIFTLINE_")}
         self._environment = {
             **inherited,
@@ -230,6 +228,7 @@ class Shell:
             printed, _ = process.communicate(timeout=COMMAND_SECONDS)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
             raise
         code = 0 if step.follows and process.returncode in (0, 130) else process.returncode
         return code, self.translate_back(printed).splitlines()
