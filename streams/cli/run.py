@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 
 import typer
 
@@ -20,8 +20,9 @@ def run(config: Config = None, assignments: Set = None) -> None:
       DRIFTLINE_HTTP__PORT=8081 driftline run --set checkpoint.interval=0.5
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Until the worker listens to them itself: there is nothing to save yet.
-        signal.signal(number, lambda *_: sys.exit(0))
+        # Until the worker listens to them itself: nothing is to be saved yet, and an exception
+        # would be lost in whichever module is just being imported.
+        signal.signal(number, lambda *_: os._exit(0))
     settings = load(config, assignments)
     from streams import logs
     from streams.app import run_worker
