@@ -99,6 +99,11 @@ def on_control(sensor: Sensor, command: ControlEvent, context: Context) -> list[
             ]
 
 
+def is_due(sensor: Sensor) -> bool:
+    """Tell whether `after_learning` has something to look at."""
+    return sensor.champion.challenger is not None or sensor.retrain_due is not None
+
+
 def after_learning(sensor: Sensor, context: Context) -> list[Message]:
     """Judge the challenger when its time has come, and ask for a batch retrain when it is due."""
     messages: list[Message] = []

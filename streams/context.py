@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.settings import SensorSettings, Settings
-from streams.records import Record
+from streams.records import FileRecord, Record
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
     """Where an input comes from and what holds for its sensor.
+
+    One object serves a sensor for as long as it is in memory; the pipeline sets `kind` and
+    `record` before each call, since an object per event would cost more than it tells.
 
     Attributes
     ----------
@@ -30,8 +33,8 @@ class Context:
     sensor_settings: SensorSettings
     partition: int
     key: bytes = field(repr=False)
-    kind: str
-    record: Record
+    kind: str = ""
+    record: Record = FileRecord(-1, 0, None, None)
 
     @property
     def now(self) -> int:

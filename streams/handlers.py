@@ -33,15 +33,23 @@ class Done:
     muted: int = 0
 
 
+NOTHING = Done()
+"""The usual case; never changed."""
+
+
 def on_reading(sensor: Sensor, reading: Reading, context: Context) -> Done:
     """Score a sensor event; learn its label if that came first."""
-    done = Done()
     offset = context.record.offset
     event_id = reading.event_id or f"{context.partition}-{offset}"
     at = Position(offset, reading.ts)
     scored = score(sensor, reading, at, event_id, context.sensor_settings)
+    predictions = context.settings.predictions.enabled
+    labels = sensor.champion.learner.needs_label
+    if not (scored.events or predictions or labels or adaptation.is_due(sensor)):
+        return NOTHING
+    done = Done()
     _report(sensor, scored, context, done)
-    if context.settings.predictions.enabled:
+    if predictions:
         done.messages.append(
             Prediction(
                 sensor_id=sensor.sensor_id,

@@ -28,7 +28,7 @@ from schemas.events import (
 from schemas.settings import Settings, TopicName
 from streams.changelog import Restored
 from streams.context import Context
-from streams.handlers import HANDLERS
+from streams.handlers import HANDLERS, NOTHING
 from streams.metrics import dead_letter_reason
 from streams.records import INPUTS, Counts, Outgoing, Record
 from streams.rows import join_parts, split_parts
@@ -60,18 +60,18 @@ class Live:
     ----------
     sensor
         Its state.
-    settings
-        Those that hold for it.
+    context
+        What its handlers are told.
     journal
         What it took in since the last checkpoint: played again over the last stored state
         if a record brings out a defect.
     """
 
-    __slots__ = ("journal", "sensor", "settings")
+    __slots__ = ("context", "journal", "sensor")
 
-    def __init__(self, sensor: Sensor, settings: Any) -> None:
+    def __init__(self, sensor: Sensor, context: Context) -> None:
         self.sensor = sensor
-        self.settings = settings
+        self.context = context
         self.journal: list[tuple[str, Any, Record]] = []
 
 
@@ -168,7 +168,7 @@ class Pipeline:
                 rows += split_parts(["pending", sensor_id, event_id], row, len(stored))
             if not waiting:
                 del self._waiting[sensor_id]
-            row = dumps(live.sensor.stored(live.settings), self._key)
+            row = dumps(live.sensor.stored(live.context.sensor_settings), self._key)
             stored = self._stored.get(sensor_id, b"")
             rows += split_parts(["sensor", sensor_id], row, len(stored))
             self._stored[sensor_id] = row
@@ -224,12 +224,15 @@ class Pipeline:
     def _handle(
         self, kind: str, live: Live, event: Any, record: Record, counts: Counts
     ) -> list[Outgoing]:
-        context = Context(self._settings, live.settings, self._partition, self._key, kind, record)
+        context = live.context
+        context.kind, context.record = kind, record
         done = HANDLERS[kind](live.sensor, event, context)
-        effects = [self._outgoing(message) for message in done.messages]
         if kind == "sensors":
             counts.scored += 1
             counts.last_event_ts = event.ts
+        if done is NOTHING:
+            return []
+        effects = [self._outgoing(message) for message in done.messages]
         for outcome, n in done.labels.items():
             counts.labels[outcome] = counts.labels.get(outcome, 0) + n
         counts.muted += done.muted
@@ -263,7 +266,7 @@ class Pipeline:
             sensor = refit(stored, sensor_id, settings)
         for event_id, waiting in self._waiting.get(sensor_id, {}).items():
             sensor.pending.restore(event_id, loads(waiting, self._key))
-        return Live(sensor, settings)
+        return Live(sensor, Context(self._settings, settings, self._partition, self._key))
 
     def _undo(self, sensor_id: str, broken: Live) -> None:
         """Bring a sensor back to where it was before a record that could not be processed."""
