@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import orjson
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.settings import Settings, TopicName, load_settings
 from tests.brokers import Server, committed, produce, read_topic, wait_for
@@ -192,22 +192,23 @@ class Deployment:
         try:
             partitions = consumer.list_topics(name, timeout=10.0).topics[name].partitions
             found = {
-                number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10.0)[
-                    1
-                ]
+                number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10.0)
                 for number in partitions
             }
         finally:
             consumer.close()
-        return {number: end for number, end in found.items() if end > 0}
+        return {number: marks[1] for number, marks in found.items() if marks[1] > 0}
 
     def behind(self, topics: Iterable[TopicName] = INPUTS) -> dict[str, tuple[int, int]]:
         """(committed, end) of each partition where the group has not reached the end."""
         found = {}
         for topic in topics:
             name = self.settings.topic(topic)
-            ends = self.ends(topic)
-            done = committed(self.server.bootstrap_servers, self.overrides["group"], name)
+            try:
+                ends = self.ends(topic)
+                done = committed(self.server.bootstrap_servers, self.overrides["group"], name)
+            except KafkaException:  # the broker has just come back
+                return {name: (-1, -1)}
             for number, end in ends.items():
                 if done.get(number, 0) != end:
                     found[f"{topic}[{number}]"] = (done.get(number, 0), end)
