@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from schemas.settings import SensorSettings, Settings
 from streams.records import FileRecord, Record
 
+_NONE_YET = FileRecord(-1, 0, None, None)
+
 
 @dataclass(slots=True)
 class Context:
@@ -34,7 +36,7 @@ class Context:
     partition: int
     key: bytes = field(repr=False)
     kind: str = ""
-    record: Record = FileRecord(-1, 0, None, None)
+    record: Record = _NONE_YET
 
     @property
     def now(self) -> int:
