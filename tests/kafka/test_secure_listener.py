@@ -1,4 +1,4 @@
-"""A broker that asks for TLS and a password: every client of ours is let in, secrets stay secret."""
+"""Over TLS and with a password: every client of ours is let in, and secrets stay secret."""
 
 from __future__ import annotations
 
