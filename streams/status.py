@@ -76,16 +76,30 @@ class WorkerStatus:
             elif effect.topic == self._settings.topic("dead-letters"):
                 self._dead_letters.appendleft(_dead_letter(effect))
 
-    def lag(self, ends: Mapping[TP, int | None]) -> None:
-        """Work out how far processing is behind the ends of the owned partitions."""
+    def lag(
+        self,
+        ends: Mapping[TP, int | None],
+        reached: Callable[[TP, int], int] = lambda _, position: position,
+    ) -> None:
+        """Work out how far processing is behind the ends of the owned partitions.
+
+        Parameters
+        ----------
+        ends
+            End of each partition, None where it is not known.
+        reached
+            Partition and position -> that position, past the transaction markers behind it:
+            a marker is no record that waits.
+        """
         topic = self._settings.topic("sensors")
         oldest = 0.0
         for number, partition in self._partitions.items():
-            end = ends.get(TP(topic, number))
+            tp = TP(topic, number)
+            end = ends.get(tp)
             if end is None or not partition.ready:
                 self._behind[number] = None
                 continue
-            behind = max(0, end - partition.pipeline.position.get(topic, 0))
+            behind = max(0, end - reached(tp, partition.pipeline.position.get(topic, 0)))
             if behind and partition.pipeline.last_timestamp is not None:
                 oldest = max(oldest, self._clock() - partition.pipeline.last_timestamp / 1000.0)
             self._behind[number] = behind

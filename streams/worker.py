@@ -254,7 +254,8 @@ class Worker:
                     not partition.suspended or isinstance(result, Fenced)
                 ):
                     self._fail(result)
-            self._status.lag(self._app.consumer.ends if self._app.consumer else {})
+            if self._app.consumer is not None:
+                self._status.lag(self._app.consumer.ends, self._app.consumer.committable)
 
     async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         consumer = self._app.consumer
