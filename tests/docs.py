@@ -231,7 +231,7 @@ class Shell:
             process.communicate()
             raise
         code = 0 if step.follows and process.returncode in (0, 130) else process.returncode
-        return code, self.translate_back(printed).splitlines()
+        return code, [line.rstrip() for line in self.translate_back(printed).splitlines()]
 
     def start(self, step: Step) -> None:
         """Start a command that stays until `stop`."""

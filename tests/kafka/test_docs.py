@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,16 +15,12 @@ import pytest
 
 from streams.topics import TOPICS
 from tests import docs
-from tests.brokers import JARS, SERVER_FILES, KafkaServer, free_ports, java, wait_for
+from tests.brokers import KafkaServer, free_ports, wait_for
 from tests.docs import PAGES, UPDATE, Shell, Step
+from tests.kafka_tools import TOOLS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
 
-TOOLS = {
-    "kafka-topics.sh": "org.apache.kafka.tools.TopicCommand",
-    "kafka-console-producer.sh": "org.apache.kafka.tools.ConsoleProducer",
-    "kafka-consumer-groups.sh": "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
-}
 PATIENCE = 30.0
 
 
@@ -73,10 +70,8 @@ def reader(kafka: KafkaServer, tmp_path: Path) -> Iterator[Shell]:
     for path in source.iterdir():
         if path.is_file():
             (example / path.name).write_text(here(path.read_text(encoding="utf-8")))
-    log4j = SERVER_FILES / "log4j2.properties"
-    for name, main in TOOLS.items():
-        options = f"-Dlog4j2.configurationFile={log4j} -cp '{JARS}/*'"
-        shell.tool(name, f'#!/bin/sh\nexec "{java()}" {options} {main} "$@"\n')
+    for name in TOOLS:
+        shell.tool(name, f'#!/bin/sh\nexec "{sys.executable}" -m tests.kafka_tools {name} "$@"\n')
     shell.port = port  # type: ignore[attr-defined]
     yield shell
     shell.stop()

@@ -192,15 +192,16 @@ def test_every_reason_of_a_dead_letter_is_explained() -> None:
 
 
 def test_the_picture_is_what_its_program_draws(shell: Shell) -> None:
-    page = ROOT / "README.md"
-    step = Step(page, "python examples/plot_drift.py picture.png", [], 0)
-    code, lines = shell.run(step)
-    assert code == 0, lines
+    new = shell.folder / "machine-temperature.png"
+    if not new.exists():  # the README's own command has drawn it, unless this test runs alone
+        code, lines = shell.run(
+            Step(PAGES[0], f"python examples/plot_drift.py {new.name}", [], 0),
+        )
+        assert code == 0, lines
     signature, size = b"\x89PNG\r\n\x1a\n", slice(16, 24)
-    new = (shell.folder / "picture.png").read_bytes()
-    kept = (ROOT / "docs" / "images" / "machine-temperature.png").read_bytes()
-    assert new.startswith(signature)
-    assert new[size] == kept[size]
+    kept = (ROOT / "docs" / "images" / new.name).read_bytes()
+    assert new.read_bytes().startswith(signature)
+    assert new.read_bytes()[size] == kept[size]
 
 
 def _examples() -> list[Path]:
