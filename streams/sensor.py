@@ -16,7 +16,7 @@ from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
 from detectors.signal import Finding, Position, SignalMonitor
 from learners import create
-from learners.base import VALUE, Feature, Learner, PredictionValue
+from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
 from learners.champion import Champion
 from learners.labels import Head, Pending, PendingLabels
 from learners.metrics import Prequential
@@ -275,7 +275,8 @@ def score(
                 _compare(sensor, prediction, rival, early, at, settings, findings)
                 _learn(sensor, clipped, early, at)
         else:
-            truth = champion.learner.truth(x)
+            # Judged by the same limited value: one wild reading would stay in the error for days.
+            truth = champion.learner.truth(clipped)
             _compare(sensor, prediction, rival, truth, at, settings, findings)
             _learn(sensor, clipped, None, at)
     return Scored(at, prediction, _observe(sensor, at, findings))
@@ -344,7 +345,7 @@ def _compare(
     error = learner.error(prediction, truth)
     if champion.challenger is not None:
         champion.observe(error, champion.challenger.error(rival, truth))
-    if error is None:
+    if error is None or error >= LARGEST:
         return
     sensor.prequential.update(error)
     if learner.learned >= settings.learner.grace:
