@@ -108,7 +108,8 @@ class Sensor:
     @property
     def blank(self) -> bool:
         """Whether nothing is known of the sensor that is worth keeping."""
-        return self.events == 0 and self.muted_until is None and not self.pending
+        waiting = self.pending.head().number > 0
+        return self.events == 0 and self.muted_until is None and not waiting
 
     def stored(self, settings: SensorSettings) -> Stored:
         """Return what goes into the sensor's row; what waits has rows of its own."""

@@ -33,6 +33,7 @@ REVOKE_SECONDS = 5.0
 STOP_CHECKPOINT_SECONDS = 5.0
 STOP_SECONDS = 3.0
 QUEUED_SLICES = 16
+METADATA_SECONDS = 5
 
 
 class Worker:
@@ -110,6 +111,9 @@ class Worker:
             broker_max_poll_interval=settings.kafka.outage_timeout + 60.0,
             broker_commit_interval=3600.0,
             consumer_auto_offset_reset="earliest",
+            # Where the broker went away as topics were subscribed to, aiokafka never asks again
+            # before this age, and the leader hands nothing to the whole group.
+            consumer_metadata_max_age_ms=METADATA_SECONDS * 1000,
             stream_buffer_maxsize=QUEUED_SLICES,
             stream_wait_empty=False,
             topic_disable_leader=True,

@@ -27,9 +27,7 @@ def deployment(kafka: KafkaServer, tmp_path: Path) -> Iterator[Deployment]:
 
 def feed(deployment: Deployment, events: int, seconds: float) -> Feeder:
     settings = deployment.settings
-    feeder = Feeder(
-        settings.kafka.bootstrap_servers, settings.topic("sensors"), 1, events, seconds
-    )
+    feeder = Feeder(settings.kafka.bootstrap_servers, settings.topic("sensors"), 1, events, seconds)
     feeder.start()
     return feeder
 
@@ -121,3 +119,17 @@ def test_a_worker_gives_up_on_a_broker_that_is_gone_for_longer_than_the_outage_t
         own_kafka.kill()
         assert worker.wait(45.0) == 1, worker.tail()
         assert "kafka.outage_timeout" in worker.text()
+
+
+def test_a_worker_whose_broker_goes_away_while_it_subscribes_gets_its_partitions_afterwards(
+    own_kafka: KafkaServer, tmp_path: Path
+) -> None:
+    with Deployment(own_kafka, tmp_path, **QUIET) as deployment:
+        worker = deployment.start()
+        wait_for(lambda: "worker starting" in worker.text(), 60.0, lambda: worker.tail())
+        time.sleep(0.8)
+        own_kafka.kill()
+        time.sleep(3.0)
+        own_kafka.start()
+        at_work(worker)
+        assert worker.stop() == 0, worker.tail()

@@ -27,7 +27,9 @@ def at_work(
 
     Sensors named ``oven-*`` are classified; each test has sensors of its own.
     """
-    server = request.getfixturevalue({"embedded": "embedded_broker", "kafka": "kafka"}[request.param])
+    server = request.getfixturevalue(
+        {"embedded": "embedded_broker", "kafka": "kafka"}[request.param]
+    )
     overrides = {
         **EAGER,
         "policy.enabled": False,
