@@ -168,7 +168,9 @@ def _settle(sensor: Sensor, *, promote: bool, context: Context) -> list[Message]
     reason = f"error {_number(error)} against {_number(champion.champion_error.value)}"
     if not promote:
         champion.reject()
-        return [_record(sensor, "reject", challenge, before, context, reason)]
+        return [
+            _record(sensor, "reject", challenge, before, context, f"{reason}: not clearly better")
+        ]
     champion.promote()
     forget_error(sensor)
     return [

@@ -14,8 +14,11 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-LABEL_OUTCOMES: Final = ("matched", "early", "duplicate", "orphan", "expired", "evicted")
-"""What became of a label; the same words as ``learners.labels``."""
+LABEL_OUTCOMES: Final = (
+    "matched", "early", "duplicate", "orphan", "expired", "evicted", "unused"
+)  # fmt: skip
+"""What became of a label, in the words of ``learners.labels``; ``unused`` is one whose sensor has a
+task without labels."""
 
 ADAPTATION_ACTIONS: Final = ("reset", "relearn", "retrain", "promote", "rollback", "reject")
 """The actions of an adaptation record."""
