@@ -13,6 +13,7 @@ import urllib.request
 import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +21,7 @@ import orjson
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.settings import Settings, TopicName, load_settings
-from tests.brokers import Server, committed, produce, read_topic, wait_for
+from tests.brokers import Server, produce, read_topic, wait_for
 
 SIGNING_KEY = "the key of a test and nothing else"
 INPUTS: tuple[TopicName, ...] = ("sensors", "labels", "control", "alerts", "models")
@@ -130,7 +131,7 @@ class Deployment:
         self.workers: list[WorkerProcess] = []
         self._numbers = itertools.count(1)
 
-    @property
+    @cached_property
     def settings(self) -> Settings:
         """As a worker reads them."""
         return load_settings(None, self.overrides)
@@ -142,6 +143,7 @@ class Deployment:
     def __exit__(self, *_: object) -> None:
         for worker in self.workers:
             worker.kill()
+        self._observer.close()
 
     def start(self, command: str = "run", **overrides: Any) -> WorkerProcess:
         """Start a worker, or another command that stays; does not wait for it."""
@@ -183,36 +185,44 @@ class Deployment:
         """All committed messages of a topic as objects."""
         return [orjson.loads(message.value() or b"null") for message in self.read(topic)]
 
-    def ends(self, topic: TopicName) -> dict[int, int]:
-        """High watermark of each partition that is not empty."""
-        name = self.settings.topic(topic)
-        consumer = Consumer(
-            {"bootstrap.servers": self.server.bootstrap_servers, "group.id": "ends", "log_level": 0}
-        )
-        try:
-            partitions = consumer.list_topics(name, timeout=10.0).topics[name].partitions
-            found = {
-                number: consumer.get_watermark_offsets(TopicPartition(name, number), timeout=10.0)
-                for number in partitions
-            }
-        finally:
-            consumer.close()
-        return {number: marks[1] for number, marks in found.items() if marks[1] > 0}
-
     def behind(self, topics: Iterable[TopicName] = INPUTS) -> dict[str, tuple[int, int]]:
         """(committed, end) of each partition where the group has not reached the end."""
-        found = {}
-        for topic in topics:
-            name = self.settings.topic(topic)
-            try:
-                ends = self.ends(topic)
-                done = committed(self.server.bootstrap_servers, self.overrides["group"], name)
-            except KafkaException:  # the broker has just come back
-                return {name: (-1, -1)}
-            for number, end in ends.items():
-                if done.get(number, 0) != end:
-                    found[f"{topic}[{number}]"] = (done.get(number, 0), end)
-        return found
+        names = [self.settings.topic(topic) for topic in topics]
+        try:
+            wanted = [
+                TopicPartition(name, number)
+                for name in names
+                for number in range(self._partitions(name))
+            ]
+            done = {
+                (entry.topic, entry.partition): max(entry.offset, 0)
+                for entry in self._observer.committed(wanted, timeout=10.0)
+            }
+            ends = {
+                (p.topic, p.partition): self._observer.get_watermark_offsets(p, timeout=10.0)[1]
+                for p in wanted
+            }
+        except KafkaException:  # the broker has just come back
+            return dict.fromkeys(names, (-1, -1))
+        return {
+            f"{place[0]}[{place[1]}]": (done[place], end)
+            for place, end in ends.items()
+            if done[place] != end
+        }
+
+    @cached_property
+    def _observer(self) -> Consumer:
+        """Asks about the group without being a member of it."""
+        return Consumer(
+            {
+                "bootstrap.servers": self.server.bootstrap_servers,
+                "group.id": self.overrides["group"],
+                "log_level": 0,
+            }
+        )
+
+    def _partitions(self, name: str) -> int:
+        return len(self._observer.list_topics(name, timeout=10.0).topics[name].partitions)
 
     def wait_until_done(
         self, seconds: float = UP_SECONDS, topics: Iterable[TopicName] = INPUTS

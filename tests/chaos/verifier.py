@@ -19,7 +19,7 @@ from schemas.settings import Settings
 from streams.changelog import Restored, decode_position
 from streams.pipeline import Pipeline
 from streams.records import FileRecord
-from tests.brokers import committed, read_topic
+from tests.brokers import read_topic
 from tests.deployment import Deployment
 
 PARTS = ("new", "args", "state", "items", "pairs")
@@ -125,10 +125,7 @@ def verify(deployment: Deployment) -> Report:
     )
     _compare_letters(report, letters, sensors, read_topic(servers, settings.topic("dead-letters")))
     _compare_state(report, settings, pipelines, read_topic(servers, settings.topic("state")))
-    done = committed(servers, settings.group, settings.topic("sensors"))
-    for number, end in deployment.ends("sensors").items():
-        if done.get(number) != end:
-            report.offsets[f"sensors[{number}]"] = (done.get(number, 0), end)
+    report.offsets = deployment.behind()
     return report
 
 

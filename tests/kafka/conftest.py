@@ -10,7 +10,15 @@ from tests.brokers import free_ports
 from tests.deployment import EAGER, Deployment, eventually, get
 
 CLASSES = {"match": "oven-*", "learner": {"task": "classification"}}
-HANDLED = {"match": "managed-*", "policy": {"challenger_events": 50, "relearn": "background"}}
+HANDLED = {"match": "managed-*", "policy": {"challenger_events": 50}}
+WARNED = {
+    "match": "warned-*",
+    "episodes": {"quiet_events": 100},
+    "detectors": {
+        "value": ["ddm"],
+        "params": {"ddm": {"warm_start": 30, "warning_threshold": 3.0, "drift_threshold": 4.5}},
+    },
+}
 
 
 @pytest.fixture(
@@ -25,7 +33,8 @@ def at_work(
 ) -> Iterator[Deployment]:
     """One worker with the policy off, predictions on, and a web server on ``port``.
 
-    Sensors named ``oven-*`` are classified; each test has sensors of its own.
+    Sensors named ``oven-*`` are classified, those named ``warned-*`` are warned of before a
+    drift; each test has sensors of its own.
     """
     server = request.getfixturevalue(
         {"embedded": "embedded_broker", "kafka": "kafka"}[request.param]
@@ -34,8 +43,9 @@ def at_work(
         **EAGER,
         "policy.enabled": False,
         "predictions.enabled": True,
-        "sensors": [CLASSES, HANDLED],
+        "sensors": [CLASSES, HANDLED, WARNED],
         "http.port": free_ports(1)[0],
+        "checkpoint.interval": 0.1,
     }
     with Deployment(server, tmp_path_factory.mktemp("at-work"), **overrides) as deployment:
         worker = deployment.start()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,10 +16,13 @@ DAY = 86_400
 OUTCOMES = ("matched", "early", "duplicate", "orphan", "expired")
 
 
+NUMBERS = itertools.count(1)
+
+
 @pytest.fixture
-def oven(_number: Iterator[int] = itertools.count(1)) -> str:
+def oven() -> str:
     """A sensor of the test's own, which the deployment classifies."""
-    return f"oven-{next(_number)}"
+    return f"oven-{next(NUMBERS)}"
 
 
 def items(oven: str, n: int, first: int = 0) -> list[dict[str, Any]]:
