@@ -21,6 +21,9 @@ import orjson
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from schemas.settings import Settings, TopicName, load_settings
+from streams.changelog import POSITION_KEY, Position, Restored
+from streams.pipeline import Pipeline
+from streams.sensor import Sensor
 from tests.brokers import Server, produce, read_topic, wait_for
 
 SIGNING_KEY = "the key of a test and nothing else"
@@ -184,6 +187,24 @@ class Deployment:
     def values(self, topic: TopicName) -> list[dict[str, Any]]:
         """All committed messages of a topic as objects."""
         return [orjson.loads(message.value() or b"null") for message in self.read(topic)]
+
+    def sensors(self) -> dict[str, Sensor]:
+        """Every sensor as the last checkpoints hold it."""
+        rows: dict[int, dict[bytes, bytes]] = {}
+        for message in self.read("state"):
+            partition = rows.setdefault(message.partition() or 0, {})
+            key, value = message.key() or b"", message.value()
+            if key != POSITION_KEY:
+                partition.pop(key, None) if value is None else partition.update({key: value})
+        found = {}
+        for number, partition in rows.items():
+            pipeline = Pipeline(self.settings, number)
+            pipeline.restore(Restored(Position(), partition))
+            for sensor_id in pipeline.sensor_ids():
+                sensor = pipeline.sensor(sensor_id)
+                assert sensor is not None
+                found[sensor_id] = sensor
+        return found
 
     def behind(self, topics: Iterable[TopicName] = INPUTS) -> dict[str, tuple[int, int]]:
         """(committed, end) of each partition where the group has not reached the end."""
