@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from river import anomaly, base, compose, multiclass, time_series
 
+from learners import tree_size
 from schemas.errors import ConfigurationError, UnknownKey
 from schemas.settings import ModelSpec
 
@@ -39,6 +40,8 @@ __all__ = [
     "score_value",
     "warm_up",
 ]
+
+tree_size.install()
 
 Estimator: TypeAlias = Any
 """A River estimator. River is typed in part only; what it returns is checked where it is used."""

@@ -1,0 +1,35 @@
+"""A tree that was stored and restored goes on as one that never was."""
+
+from __future__ import annotations
+
+import pickle
+import random
+
+from learners import create
+from learners.base import Learner
+from learners.tree_size import size
+from schemas.settings import LearnerSettings
+
+
+def taught(learner: Learner, n: int, seed: int) -> list[object]:
+    draw = random.Random(seed)
+    predictions: list[object] = []
+    for _ in range(n):
+        x = {f"{'feature'}-{k}": draw.gauss(0.0, 1.0) for k in range(8)}
+        predictions.append(learner.predict(x))
+        learner.learn(x, (x["feature-0"] > 0.0) ^ (x["feature-1"] > 0.5))
+    return predictions
+
+
+def test_a_tree_at_its_limit_predicts_the_same_after_it_was_restored() -> None:
+    learner = create(LearnerSettings(task="classification"), 0)
+    taught(learner, 1500, seed=1)
+    restored = pickle.loads(pickle.dumps(learner))
+    assert taught(restored, 1500, seed=2) == taught(learner, 1500, seed=2)
+    assert restored._model.n_inactive_leaves == learner._model.n_inactive_leaves
+    assert size(restored._model) == size(learner._model)
+
+
+def test_the_size_counts_a_list_that_is_referred_to_twice_once() -> None:
+    shared = [1.0] * 100
+    assert size([shared, shared]) < size([shared, list(shared)])
