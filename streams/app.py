@@ -38,6 +38,7 @@ log = structlog.get_logger("driftline")
 WATCH_SECONDS = 5.0
 PAUSE_SECONDS = 2.0
 LINGER_SECONDS = 1.0
+CLOSE_SECONDS = 2.0
 STOP_SECONDS = 13.0
 """From a signal to the end of the process, whatever does not answer."""
 
@@ -55,7 +56,10 @@ def run_worker(settings: Settings) -> int:
     int
         Exit code: 0 stopped, 1 fenced or the broker is gone, 2 topics or state do not fit.
     """
-    code = asyncio.run(_run(settings))
+    with asyncio.Runner() as runner:
+        code = runner.run(_run(settings))
+        # Closing the runner waits for threads, which may wait for a broker that is gone.
+        _in_time(CLOSE_SECONDS, code)
     _leave(code)
     return code
 
@@ -101,6 +105,10 @@ async def _run(settings: Settings) -> int:
         log.error("worker ends", reason=str(error))
         return 1
     finally:
+        # It ends now, with a code that tells why, whatever signals still come.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
         status.alive = False
         with suppress(TimeoutError):
             await asyncio.wait_for(web.stop(), LINGER_SECONDS)
@@ -195,17 +203,22 @@ class _BrokerWatch:
 def _stop_in_time(stop: asyncio.Event) -> None:
     if not stop.is_set():
         stop.set()
-        last_resort = threading.Timer(STOP_SECONDS, _abandon)
-        last_resort.daemon = True
-        last_resort.start()
+        _in_time(STOP_SECONDS, 0)
 
 
-def _abandon() -> None:
+def _in_time(seconds: float, code: int) -> None:
+    """End with `code` after so long, if the process has not ended by itself."""
+    last_resort = threading.Timer(seconds, _abandon, [code])
+    last_resort.daemon = True
+    last_resort.start()
+
+
+def _abandon(code: int) -> None:
     """End now. What was not checkpointed is replayed by the next owner, as after a crash."""
     log.warning("the broker does not answer: leaving without it")
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(0)
+    os._exit(code)
 
 
 def _leave(code: int) -> None:

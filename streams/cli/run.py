@@ -19,11 +19,11 @@ def run(config: Config = None, assignments: Set = None) -> None:
       driftline run -c production.toml
       DRIFTLINE_HTTP__PORT=8081 driftline run --set checkpoint.interval=0.5
     """
+    settings = load(config, assignments)
     for number in (signal.SIGTERM, signal.SIGINT):
         # Until the worker listens to them itself: nothing is to be saved yet, and an exception
         # would be lost in whichever module is just being imported.
         signal.signal(number, lambda *_: os._exit(0))
-    settings = load(config, assignments)
     from streams import logs
     from streams.app import run_worker
 
