@@ -55,12 +55,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
 
     Attributes
     ----------
+    fetched_in
+        Generation of the group in which the last fetch began.
     fetched_to
         Next offset to fetch by partition, past transaction markers, as of the last fetch.
     ends
         Offset up to which committed records can be read; None while it is not known.
     """
 
+    fetched_in: int | None = None
     fetched_to: Mapping[TP, int] = MappingProxyType({})
     ends: Mapping[TP, int | None] = MappingProxyType({})
 
@@ -99,9 +102,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Judge nothing here: readiness looks at the committed position and the lag."""
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        generation = self.app.consumer_generation_id
         records = await super()._fetch_records(*args, **kwargs)
         # Taken in the same step as the records: these positions count exactly what has
         # been handed over so far, and the transaction markers after it.
+        self.fetched_in = generation
         self.fetched_to = {
             TP(tp.topic, tp.partition): state.position
             for tp, state in self._states()
@@ -151,15 +156,19 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
-        for tp, fetched in records.items():
-            self.delivered[tp] = fetched[-1].offset + 1
-        self.drained = dict(self._thread.fetched_to)
         if not self.flow_active:
             try:
                 await self.perform_seek()
             except KafkaError as error:
                 log.warning("could not seek back", reason=f"{type(error).__name__}: {error}")
             return
+        if self._thread.fetched_in != generation:
+            # Fetched before a rebalance that has ended by now: it is fetched again, and what
+            # came before it in the queue has been dropped.
+            return
+        for tp, fetched in records.items():
+            self.delivered[tp] = fetched[-1].offset + 1
+        self.drained = dict(self._thread.fetched_to)
         for tp, fetched in records.items():
             if active is not None and tp not in active and tp not in self._buffered_partitions:
                 continue
