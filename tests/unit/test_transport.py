@@ -1,0 +1,230 @@
+"""The private names of Faust and aiokafka that the transport stands on, and what it does with them.
+
+A new version of either is taken on purpose: what fails here is what must be looked at again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import aiokafka
+import faust
+import pytest
+from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
+from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
+from aiokafka.producer.sender import Sender
+from aiokafka.producer.transaction_manager import TransactionManager
+from faust.tables.recovery import Recovery
+from faust.transport import consumer as faust_consumer
+from faust.transport.conductor import Conductor
+from faust.transport.drivers import TRANSPORTS
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from streams import transport
+
+HERE = TP("driftline.sensors", 0)
+
+
+def source(of: Any) -> str:
+    return inspect.getsource(of)
+
+
+# The names, one by one.
+
+
+def test_the_versions_are_those_that_the_private_names_were_read_in() -> None:
+    assert (faust.__version__, aiokafka.__version__) == ("0.15.3", "0.14.0")
+
+
+def test_a_url_scheme_is_registered_in_the_aliases_of_the_drivers() -> None:
+    transport.register()
+    assert TRANSPORTS.by_url(f"{transport.SCHEME}://127.0.0.1:9092") is transport.Transport
+
+
+def test_a_transport_names_its_consumer_class() -> None:
+    assert driver.Transport.Consumer is driver.Consumer
+    assert "Consumer(" in source(driver.Transport.create_consumer)
+
+
+def test_a_consumer_makes_its_thread_in_one_method() -> None:
+    assert list(inspect.signature(driver.Consumer._new_consumer_thread).parameters) == ["self"]
+    assert "self._new_consumer_thread()" in source(faust_consumer.ThreadDelegateConsumer)
+
+
+def test_the_thread_makes_its_aiokafka_consumer_in_one_method() -> None:
+    parameters = inspect.signature(driver.AIOKafkaConsumerThread._create_worker_consumer).parameters
+    assert list(parameters) == ["self", "transport"]
+
+
+def test_isolation_and_fetch_wait_are_read_when_the_consumer_starts() -> None:
+    assert "isolation_level=self._isolation_level" in source(aiokafka.AIOKafkaConsumer.start)
+    assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source(aiokafka.AIOKafkaConsumer.start)
+
+
+def test_the_thread_fetches_in_one_method() -> None:
+    thread = driver.AIOKafkaConsumerThread
+    assert inspect.iscoroutinefunction(thread._fetch_records)
+    assert "self._fetch_records" in source(thread.getmany)
+
+
+def test_the_thread_commits_in_one_method() -> None:
+    thread = driver.AIOKafkaConsumerThread
+    assert list(inspect.signature(thread._commit).parameters) == ["self", "offsets"]
+    assert "self._commit, offsets" in source(thread.commit)
+
+
+def test_the_thread_leaves_in_one_method() -> None:
+    assert inspect.iscoroutinefunction(driver.AIOKafkaConsumerThread.on_thread_stop)
+
+
+def test_the_thread_judges_progress_in_one_method_that_is_overridden() -> None:
+    parameters = inspect.signature(driver.AIOKafkaConsumerThread.verify_event_path).parameters
+    assert list(parameters) == ["self", "now", "tp"]
+
+
+def test_topic_partitions_are_turned_into_those_of_aiokafka() -> None:
+    assert driver.ensure_aiokafka_TP(HERE) == aiokafka.TopicPartition("driftline.sensors", 0)
+
+
+async def test_the_state_of_a_partition_holds_position_end_and_last_stable_offset() -> None:
+    state = TopicPartitionState(SimpleNamespace())
+    assert state.has_valid_position is False
+    assert state.highwater is None
+    assert state.lso is None
+    state.reset_to(7)
+    assert (state.has_valid_position, state.position) == (True, 7)
+
+
+def test_a_subscription_leads_to_its_partitions_and_their_states() -> None:
+    text = source(aiokafka.AIOKafkaConsumer)
+    assert "self._subscription.subscription" in text
+    assert callable(Assignment.state_value)
+    assert isinstance(inspect.getattr_static(Assignment, "tps"), property)
+
+
+def test_the_next_records_come_with_the_active_partitions() -> None:
+    consumer = faust_consumer.Consumer
+    assert inspect.iscoroutinefunction(consumer._wait_next_records)
+    assert "return records, active_partitions" in source(consumer._wait_next_records)
+    assert "_buffered_partitions" in consumer.__annotations__
+
+
+def test_gaps_are_noted_in_one_method() -> None:
+    parameters = inspect.signature(faust_consumer.Consumer._add_gap).parameters
+    assert list(parameters) == ["self", "tp", "offset_from", "offset_to"]
+
+
+def test_after_a_rebalance_the_consumer_seeks_before_it_goes_on() -> None:
+    text = source(Recovery._resume_streams)
+    assert 0 < text.index("perform_seek()") < text.index("resume_flow()")
+
+
+def test_the_flow_stops_as_a_rebalance_begins() -> None:
+    assert "on_rebalance_start()" in source(driver.ConsumerRebalanceListener)
+    assert callable(Conductor.on_partitions_assigned)
+
+
+def test_the_generation_is_set_before_the_assignment_is_handed_on() -> None:
+    text = source(driver.ConsumerRebalanceListener.on_partitions_assigned)
+    assert 0 < text.index("consumer_generation_id") < text.index("on_partitions_assigned(ensure")
+
+
+def test_a_producer_holds_its_transaction_manager_and_its_sender() -> None:
+    text = source(aiokafka.AIOKafkaProducer.__init__)
+    assert "self._txn_manager" in text
+    assert "self._sender" in text
+    assert inspect.iscoroutinefunction(TransactionManager.wait_for_pid)
+    assert isinstance(inspect.getattr_static(Sender, "sender_task"), property)
+
+
+def test_a_producer_whose_sender_has_ended_answers_with_errors_that_are_no_kafka_errors() -> None:
+    # Which is why `checkpoint` looks at the sender's own end.
+    assert not issubclass(IllegalOperation, KafkaError)
+    assert "assert TransactionState.is_transition_valid" in source(TransactionManager)
+    assert issubclass(ProducerFenced, KafkaError)
+
+
+# What is done with them.
+
+
+class Thread(SimpleNamespace):
+    """The thread as the consumer sees it."""
+
+
+@pytest.fixture
+def consumer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A consumer without a broker: what was fetched is what the test says."""
+    made = transport.Consumer.__new__(transport.Consumer)
+    made.delivered, made.drained = {}, {}
+    made.flow_active = True
+    made.app = SimpleNamespace(consumer_generation_id=5)
+    made._thread = Thread(fetched_in=5, fetched_to={}, ends={})
+    made._buffered_partitions = set()
+    monkeypatch.setattr(transport.Consumer, "should_stop", False, raising=False)
+    yield made
+
+
+def fetched(consumer: Any, *offsets: int, to: int) -> list[ConsumerMessage]:
+    """Let the next fetch return records at these offsets and hand them over."""
+    records = [SimpleNamespace(offset=o, timestamp=0, timestamp_type=0) for o in offsets]
+
+    async def next_records(_: float) -> Any:
+        consumer._thread.fetched_to = {HERE: to}
+        return ({HERE: records} if records else {}), {HERE}
+
+    async def handed_over() -> list[ConsumerMessage]:
+        return [message async for _, message in consumer.getmany(0.1)]
+
+    consumer._wait_next_records = next_records
+    return asyncio.run(handed_over())
+
+
+def test_the_records_of_one_fetch_are_one_message(consumer: Any) -> None:
+    (message,) = fetched(consumer, 3, 4, 7, to=8)
+    assert [record.offset for record in message.value] == [3, 4, 7]
+    assert (message.offset, message.tp, message.generation_id) == (7, HERE, 5)
+
+
+def test_a_long_fetch_is_several_slices_in_order(consumer: Any) -> None:
+    messages = fetched(consumer, *range(transport.MAX_SLICE + 1), to=transport.MAX_SLICE + 1)
+    assert [len(message.value) for message in messages] == [transport.MAX_SLICE, 1]
+
+
+def test_the_position_is_committed_while_records_are_on_their_way(consumer: Any) -> None:
+    fetched(consumer, 3, 4, 7, to=9)
+    assert consumer.committable(HERE, 4) == 4
+
+
+def test_markers_behind_the_last_record_are_committed_with_it(consumer: Any) -> None:
+    fetched(consumer, 3, 4, 7, to=9)
+    assert consumer.committable(HERE, 8) == 9
+
+
+def test_markers_that_come_alone_are_committed_too(consumer: Any) -> None:
+    fetched(consumer, 3, to=5)
+    fetched(consumer, to=11)
+    assert consumer.committable(HERE, 4) == 11
+
+
+def test_what_was_fetched_in_an_earlier_generation_is_not_handed_over(consumer: Any) -> None:
+    consumer._thread.fetched_in = 4
+    assert fetched(consumer, 3, 4, to=9) == []
+    assert consumer.committable(HERE, 2) == 2
+
+
+def test_what_comes_back_during_a_rebalance_is_not_committed(consumer: Any) -> None:
+    sought = []
+
+    async def seek() -> None:
+        sought.append(True)
+
+    consumer.flow_active = False
+    consumer.perform_seek = seek
+    assert fetched(consumer, 3, 4, to=9) == []
+    assert sought
+    assert consumer.committable(HERE, 2) == 2
