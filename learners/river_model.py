@@ -19,7 +19,7 @@ from typing import Any, Final, TypeAlias
 from river import anomaly, base, compose, multiclass, time_series
 
 from learners import tree_size
-from schemas.errors import ConfigurationError, UnknownKey
+from schemas.errors import ConfigurationError, UnknownKey, nearest
 from schemas.settings import ModelSpec
 
 __all__ = [
@@ -244,7 +244,9 @@ def _resolve(path: object, field: str) -> Any:
             raise ConfigurationError(field, path, _CLASS)
     found = getattr(place, name, None)
     if not inspect.isclass(found):
-        raise UnknownKey(path, [f"{path.rpartition('.')[0]}.{known}" for known in _public(place)])
+        guess = nearest(name, _public(place))
+        hint = f" (did you mean {path.rpartition('.')[0]}.{guess}?)" if guess else ""
+        raise ConfigurationError(field, path, f"a public River class{hint}")
     if not issubclass(found, base.Base) or found.__module__.partition(".")[0] != "river":
         raise ConfigurationError(field, path, _CLASS)
     if inspect.isabstract(found):

@@ -87,6 +87,7 @@ class UnknownKey(ConfigurationError):
         listed = ", ".join(candidates[:_LISTED]) + (", …" if len(candidates) > _LISTED else "")
         allowed = f"did you mean {guess}?" if guess else f"known are {listed}"
         super().__init__(field, None, allowed)
+        self.known = candidates
         # what pickle hands to the constructor
         self.args = (field, candidates)
 

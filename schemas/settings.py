@@ -99,6 +99,15 @@ def _servers(text: str) -> str:
     return text
 
 
+def _readable(field: str, path: Path) -> None:
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        reason = (error.strerror or "not readable").lower()
+        allowed = f"a file that can be read ({reason})"
+        raise ConfigurationError(field, str(path), allowed) from None
+
+
 def _glob(text: str) -> str:
     if not text:
         raise PydanticCustomError("glob", "expected a pattern such as press-*")
@@ -140,9 +149,7 @@ class Kafka(_Section):
         str, AfterValidator(_servers), Allowed("host:port[,host:port]")
     ] = "localhost:9092"
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
-    sasl_mechanism: (
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER"] | None
-    ) = None
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     sasl_username: str | None = None
     sasl_password: SecretStr | None = None
     ssl_ca_location: Path | None = None
@@ -168,11 +175,14 @@ class Kafka(_Section):
             if self.sasl_mechanism is None:
                 allowed = f"one, such as PLAIN, with {self.security_protocol}"
                 raise ConfigurationError("kafka.sasl_mechanism", NOTHING, allowed)
-            if self.sasl_mechanism.startswith(("PLAIN", "SCRAM")):
-                for name in ("sasl_username", "sasl_password"):
-                    if getattr(self, name) is None:
-                        allowed = f"one with {self.sasl_mechanism}"
-                        raise ConfigurationError(f"kafka.{name}", NOTHING, allowed)
+            for name in ("sasl_username", "sasl_password"):
+                if getattr(self, name) is None:
+                    allowed = f"one with {self.sasl_mechanism}"
+                    raise ConfigurationError(f"kafka.{name}", NOTHING, allowed)
+        if self.security_protocol.endswith("ssl"):
+            for name in ("ssl_ca_location", "ssl_certificate_location", "ssl_key_location"):
+                if (path := getattr(self, name)) is not None:
+                    _readable(f"kafka.{name}", path)
         return self
 
     def librdkafka(self) -> dict[str, str]:

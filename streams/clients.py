@@ -21,11 +21,11 @@ def ssl_context(kafka: Kafka) -> ssl.SSLContext | None:
     """
     if kafka.security_protocol not in ("ssl", "sasl_ssl"):
         return None
+    field, path = "kafka.ssl_ca_location", kafka.ssl_ca_location
     try:
-        context = ssl.create_default_context(
-            cafile=str(kafka.ssl_ca_location) if kafka.ssl_ca_location else None
-        )
+        context = ssl.create_default_context(cafile=str(path) if path else None)
         if kafka.ssl_certificate_location:
+            field, path = "kafka.ssl_certificate_location", kafka.ssl_certificate_location
             password = kafka.ssl_key_password
             context.load_cert_chain(
                 str(kafka.ssl_certificate_location),
@@ -33,9 +33,9 @@ def ssl_context(kafka: Kafka) -> ssl.SSLContext | None:
                 password.get_secret_value() if password else None,
             )
     except (OSError, ssl.SSLError) as error:
-        raise ConfigurationError(
-            "kafka.ssl_ca_location", str(error), "readable PEM files for CA, certificate and key"
-        ) from error
+        # A wrong ssl_key_location or ssl_key_password shows itself with the certificate.
+        allowed = f"PEM files of a CA, or of a certificate and its key ({error})"
+        raise ConfigurationError(field, str(path), allowed) from error
     return context
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from detectors import Detector, create, parameters
-from schemas.errors import ConfigurationError, OutOfDomain
+from schemas.errors import ConfigurationError, InvalidMessage, OutOfDomain
 from streams.files import Cell
 
 __all__ = ["Detection", "Skip", "build", "detect", "parse_assignments"]
@@ -70,7 +70,8 @@ def parse_assignments(texts: Iterable[str]) -> dict[str, dict[str, Parameter]]:
 
 def _scalar(text: str) -> Parameter:
     try:
-        value = json.loads(text)
+        # River's documentation writes True and False.
+        value = json.loads({"True": "true", "False": "false"}.get(text, text))
     except ValueError:
         return text
     return value if isinstance(value, float | int | bool) else text
@@ -126,6 +127,9 @@ def detect(cells: Iterable[Cell], detectors: Sequence[Detector], skip: Skip) -> 
     warned = [False] * len(detectors)
     for cell in cells:
         if cell.value is None:
+            continue
+        if isinstance(cell.value, InvalidMessage):
+            skip(cell, f"expected {cell.value.expected}")
             continue
         if isinstance(cell.value, str):
             skip(cell, f"{cell.value!r} is not a finite number")

@@ -62,15 +62,16 @@ class Cell:
         Row number, counted from 0; the header is not counted.
     line : int
         Line of the file, counted from 1, for messages to people.
-    value : int, float, str or None
-        A finite number; the text itself if it is none; None for an empty cell.
+    value : int, float, str, InvalidMessage or None
+        A finite number; the text itself if it is none; None for an empty cell; what the whole
+        row should have been, where it is none.
     timestamp : str or None
         What the timestamp column says, if there is one.
     """
 
     index: int
     line: int
-    value: float | str | None
+    value: float | str | InvalidMessage | None
     timestamp: str | None
 
 
@@ -144,14 +145,17 @@ def read_cells(path: Path | str, column: str | None = None) -> tuple[str, Iterat
     """
     rows = _rows(path)
     header = next(rows, None)
-    if header is None:
+    if header is None or isinstance(header[1], InvalidMessage):
         raise ConfigurationError("FILE", str(path), "a header line and rows under it")
-    if header[1] and (column in header[1] or (column is None and "value" in header[1])):
-        # No need to look ahead, which on a pipe would mean to wait.
-        first: list[_Row] = []
-        names = list(header[1])
-    else:
-        first, names = _sample(rows, header[1])
+    names = list(header[1])
+    if column is None and names and all(_NUMBER.fullmatch(name) for name in names):
+        raise ConfigurationError(
+            "header", ", ".join(names), "a line with the names of the columns, not with numbers"
+        )
+    first: list[_Row] = []
+    # Where the column is known there is no need to look ahead, which on a pipe would mean to wait.
+    if column not in names and (column is not None or "value" not in names):
+        first, names = _sample(rows, names)
     name = _pick_column(path, names, first, column)
     timestamp = next((n for n in names if n.lower() in TIMESTAMP_NAMES and n != name), None)
 
@@ -159,9 +163,11 @@ def read_cells(path: Path | str, column: str | None = None) -> tuple[str, Iterat
         index = 0
         for chunk in (first, rows):
             for line, row in chunk:
-                raw = row.get(name)
-                when = None if timestamp is None else row.get(timestamp)
-                yield Cell(index, line, _number_or_text(raw), _text(when))
+                if isinstance(row, InvalidMessage):
+                    yield Cell(index, line, row, None)
+                else:
+                    when = None if timestamp is None else row.get(timestamp)
+                    yield Cell(index, line, _number_or_text(row.get(name)), _text(when))
                 index += 1
 
     return name, cells()
@@ -321,6 +327,10 @@ def _header(rows: Iterator[tuple[int, list[str] | str]]) -> list[str]:
     return []
 
 
+def _width(header: Sequence[str], row: Sequence[str]) -> str:
+    return f"{len(header)} cells, as in the header, not {len(row)}"
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """Where each field of the message stands in a row; None = not in this file."""
@@ -331,7 +341,6 @@ class _Layout:
     value: int | None
     label: int | None
     features: tuple[tuple[int, str], ...]
-    width: int
     default_sensor: str
 
 
@@ -349,10 +358,8 @@ def _csv_records(
             yield line, InvalidMessage("$", row)
         elif row:
             try:
-                if len(row) != layout.width:
-                    raise InvalidMessage(
-                        "$", f"{layout.width} cells, as in the header, not {len(row)}"
-                    )
+                if len(row) != len(header):
+                    raise InvalidMessage("$", _width(header, row))
                 message = json.dumps(
                     build(row, layout), ensure_ascii=False, separators=(",", ":")
                 ).encode()
@@ -393,7 +400,7 @@ def _layout(header: Sequence[str], kind: Kind, columns: Columns, stem: str) -> _
                 raise ConfigurationError(
                     "FILE", ", ".join(header), f"a column {name!r} in a file of labels"
                 )
-        return _Layout(sensor, timestamp, event_id, None, label, (), len(header), stem)
+        return _Layout(sensor, timestamp, event_id, None, label, (), stem)
     value = named("--value", columns.value) if columns.value else found("value")
     taken = {sensor, timestamp, event_id}
     features: tuple[tuple[int, str], ...] = ()
@@ -403,7 +410,7 @@ def _layout(header: Sequence[str], kind: Kind, columns: Columns, stem: str) -> _
             raise ConfigurationError(
                 "--value", "(none)", f"a column of readings beside {', '.join(header)}"
             )
-    return _Layout(sensor, timestamp, event_id, value, None, features, len(header), stem)
+    return _Layout(sensor, timestamp, event_id, value, None, features, stem)
 
 
 def _common_fields(row: Sequence[str], layout: _Layout) -> dict[str, Any]:
@@ -479,7 +486,7 @@ def _timestamp(cell: str) -> str:
 
 # --- one raw column ----------------------------------------------------------------------
 
-_Row = tuple[int, Mapping[str, Any]]
+_Row = tuple[int, Mapping[str, Any] | InvalidMessage]
 
 
 def _rows(path: Path | str) -> Iterator[_Row]:
@@ -498,38 +505,36 @@ def _rows(path: Path | str) -> Iterator[_Row]:
         yield 0, dict.fromkeys(header)
         for line, row in rows:
             if isinstance(row, str):
-                yield line, dict.fromkeys(header, row)
-            elif row or len(header) == 1:
+                yield line, InvalidMessage("$", row)
+            elif not row:
                 # In a file of one column an empty line is an empty cell.
-                cells: dict[str, Any] = dict(zip(header, row, strict=False))
-                yield line, cells
+                if len(header) == 1:
+                    yield line, {}
+            elif len(row) != len(header):
+                yield line, InvalidMessage("$", _width(header, row))
+            else:
+                yield line, dict(zip(header, row, strict=True))
 
 
-def _flat(text: bytes) -> Mapping[str, Any]:
+def _flat(text: bytes) -> Mapping[str, Any] | InvalidMessage:
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError):
-        return _Unreadable()
+        fields = None
     if not isinstance(fields, dict):
-        return _Unreadable()
+        return InvalidMessage("$", "one JSON object")
     features = fields.get("features")
     return {**(features if isinstance(features, dict) else {}), **fields}
 
 
-class _Unreadable(dict[str, Any]):
-    """A line without a JSON object: no column of it can be read."""
-
-    def get(self, key: str, default: Any = None) -> str:
-        return "no JSON object"
-
-
-def _sample(rows: Iterator[_Row], header: Mapping[str, Any]) -> tuple[list[_Row], list[str]]:
+def _sample(rows: Iterator[_Row], header: Sequence[str]) -> tuple[list[_Row], list[str]]:
     """The first rows, and the names seen in them."""
     first: list[_Row] = []
     names = dict.fromkeys(header)
     for row in rows:
         first.append(row)
-        names.update(dict.fromkeys(row[1]))
+        if not isinstance(row[1], InvalidMessage):
+            names.update(dict.fromkeys(row[1]))
         if len(first) == _SAMPLE_ROWS:
             break
     return first, list(names)
@@ -556,7 +561,8 @@ def _pick_column(
 
 
 def _mostly_numbers(name: str, rows: Sequence[_Row]) -> bool:
-    cells = [_number_or_text(row.get(name)) for _, row in rows]
+    readable = (row for _, row in rows if not isinstance(row, InvalidMessage))
+    cells = [_number_or_text(row.get(name)) for row in readable]
     filled = [cell for cell in cells if cell is not None]
     numbers = sum(not isinstance(cell, str) for cell in filled)
     return numbers > 0 and 2 * numbers >= len(filled)

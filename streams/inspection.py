@@ -66,15 +66,20 @@ def _described(sensor: Sensor, partition: int) -> dict[str, Any]:
             "error": sensor.prequential.value,
             "challenger": champion.challenger is not None,
         },
-        "detectors": {signal: _signal(monitor) for signal, monitor in sensor.monitors.items()},
+        "detectors": {signal: _detectors(monitor) for signal, monitor in sensor.monitors.items()},
+        "references": {
+            signal: _reference(monitor)
+            for signal, monitor in sensor.monitors.items()
+            if monitor.reference is not None
+        },
         "episode": sensor.episodes.episode_id,
         "waiting_labels": len(sensor.pending),
         "muted": sensor.muted_until is not None,
     }
 
 
-def _signal(monitor: SignalMonitor) -> dict[str, Any]:
-    found: dict[str, Any] = {
+def _detectors(monitor: SignalMonitor) -> dict[str, Any]:
+    return {
         detector.name: {
             "warning": detector.warning_detected,
             "score": detector.score,
@@ -83,9 +88,10 @@ def _signal(monitor: SignalMonitor) -> dict[str, Any]:
         }
         for detector in monitor.detectors
     }
+
+
+def _reference(monitor: SignalMonitor) -> Any:
     reference = monitor.reference
-    if reference is not None:
-        found["reference"] = Statistics(
-            n=reference.n, mean=reference.mean, std=reference.std
-        ).model_dump(mode="json")
-    return found
+    assert reference is not None
+    statistics = Statistics(n=reference.n, mean=reference.mean, std=reference.std)
+    return statistics.model_dump(mode="json")

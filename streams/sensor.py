@@ -14,6 +14,7 @@ from typing import Any
 from detectors.defaults import DETECTORS, family_of, with_defaults
 from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
+from detectors.registry import create as create_detector
 from detectors.signal import Finding, Position, SignalMonitor
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
@@ -21,6 +22,7 @@ from learners.champion import Champion
 from learners.labels import Head, Pending, PendingLabels
 from learners.metrics import Prequential
 from schemas.codec import Reading
+from schemas.errors import ConfigurationError, UnknownKey
 from schemas.events import MAX_FEATURES
 from schemas.settings import LearnerSettings, SensorSettings, Settings
 
@@ -168,8 +170,24 @@ def try_out(settings: Settings) -> None:
     """
     for variant in settings.variants():
         _untrained(variant)
+        _try_detectors(variant)
         for signal in ("value", "error", "label", "prediction", "missing", "feature"):
             _monitor(signal, variant)
+
+
+def _try_detectors(settings: SensorSettings) -> None:
+    """Refuse wrong parameters, also of a detector that watches nothing yet, by their full key."""
+    given = settings.detectors.params
+    try:
+        for name, parameters in with_defaults(list(given), params=given):
+            create_detector(name, **parameters)
+    except UnknownKey as error:
+        known = [f"detectors.params.{key}" for key in error.known]
+        raise UnknownKey(f"detectors.params.{error.field}", known) from None
+    except ConfigurationError as error:
+        raise ConfigurationError(
+            f"detectors.params.{error.field}", error.value, error.allowed
+        ) from None
 
 
 def new_sensor(sensor_id: str, settings: SensorSettings) -> Sensor:

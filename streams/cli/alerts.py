@@ -11,7 +11,7 @@ import typer
 
 from schemas.errors import ConfigurationError, DriftlineError
 from schemas.timestamps import format_timestamp, parse_timestamp
-from streams.cli.options import Config, Json, Set, duration, load, moment, now
+from streams.cli.options import Config, Json, SensorId, Set, duration, load, moment, now
 from streams.cli.output import emit, printable, say
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def ack(
 
 @app.command()
 def mute(
-    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    sensor: SensorId,
     for_: Annotated[
         str | None,
         typer.Option(
@@ -180,14 +180,17 @@ def mute(
       driftline alerts mute press-7
     """
     settings = load(config, assignments)
-    until = None if for_ is None else now() + duration("--for", for_)
+    length = None if for_ is None else duration("--for", for_)
+    if length == 0:
+        raise ConfigurationError("--for", for_, "a duration greater than 0")
+    until = None if length is None else now() + length
     end = "until it is unmuted" if until is None else f"until {format_timestamp(until)}"
     _control(settings, json, f"muted {sensor} {end}", command="mute", sensor_id=sensor, until=until)
 
 
 @app.command()
 def unmute(
-    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    sensor: SensorId,
     config: Config = None,
     assignments: Set = None,
     json: Json = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from schemas.errors import ConfigurationError
 from streams.cli.options import Config, Json, Set, load
 from streams.cli.output import note, say
 
@@ -77,10 +78,15 @@ def _valid(
     from streams.cli.progress import progress
     from streams.files import read_records
 
-    with progress(path) as wrap:
-        for number, message in read_records(path, kind=kind, columns=columns, wrap=wrap):
-            if isinstance(message, bytes):
-                yield message
-            else:
-                refused[path] += 1
-                note(f"{path}: line {number}: {message}")
+    try:
+        with progress(path) as wrap:
+            for number, message in read_records(path, kind=kind, columns=columns, wrap=wrap):
+                if isinstance(message, bytes):
+                    yield message
+                else:
+                    refused[path] += 1
+                    note(f"{path}: line {number}: {message}")
+    except ConfigurationError as error:
+        if kind == "sensors" or error.field != "FILE":
+            raise
+        raise ConfigurationError("--labels", error.value, error.allowed) from None

@@ -21,9 +21,12 @@ def check(config: Config = None, assignments: Set = None, json: Json = False) ->
       DRIFTLINE_KAFKA__BOOTSTRAP_SERVERS=kafka-1:9092 driftline check --json
     """
     settings = load(config, assignments)
+    from learners.snapshot import signing_key
     from streams.sensor import try_out
 
     try_out(settings)
+    if settings.state.signing_key is not None:
+        signing_key(settings.state)
     if json:
         emit({"check": "configuration", "ok": True, "configuration": settings.masked()})
     else:

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import ConfigurationError, DriftlineError
+from schemas.errors import ConfigurationError, DriftlineError, SnapshotError
 from streams.cli import (
     alerts,
     backtest,
@@ -123,6 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(explain(error), error.exit_code)
     except ConfigurationError as error:
         return _complain(str(error), BAD_USAGE)
+    except SnapshotError as error:
+        return _complain(f"state.signing_key: {error}", BAD_USAGE)
     except DriftlineError as error:
         return _complain(str(error), FAILED)
     except OSError as error:
@@ -141,7 +143,9 @@ def _complain(message: str, code: int) -> int:
 def _unforeseen(error: Exception) -> int:
     kafka = sys.modules.get("confluent_kafka")
     if kafka is not None and isinstance(error, kafka.KafkaException):
-        return _complain(f"kafka: {error.args[0].str()}", FAILED)
+        # What librdkafka can't make a client of: a certificate that is none, for example.
+        wrong = error.args[0].code() == kafka.KafkaError._INVALID_ARG
+        return _complain(f"kafka: {error.args[0].str()}", BAD_USAGE if wrong else FAILED)
     if os.environ.get("DRIFTLINE_LOG__LEVEL", "").lower() == "debug":
         raise error
     return _complain(

@@ -8,7 +8,7 @@ import typer
 
 from schemas.errors import DriftlineError
 from schemas.timestamps import format_timestamp
-from streams.cli.options import Config, Json, Set, load
+from streams.cli.options import Config, Json, Set, an_id, load
 from streams.cli.output import emit, say, table
 
 if TYPE_CHECKING:
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="The model registry.", rich_markup_mode=None)
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="Name of a model, or the sensor that uses it.")
+    str,
+    typer.Argument(
+        metavar="NAME", help="Name of a model, or the sensor that uses it.", callback=an_id("NAME")
+    ),
 ]
 Version = Annotated[
     int | None, typer.Option(min=1, metavar="N", help="Which version [default: the latest].")
@@ -99,7 +102,7 @@ def promote(
       driftline models promote press-7 --reason "checked by hand"
     """
     settings = load(config, assignments)
-    record = _find(settings, name, version)
+    record = _find(settings, name, version, usable=True)
     sensor = record.sensor_id or record.name
     _command(
         settings,
@@ -157,10 +160,17 @@ def _read(settings: Settings) -> list[ModelRecord]:
     return sorted(records, key=lambda record: (record.name, record.version))
 
 
-def _find(settings: Settings, name: str, version: int | None) -> ModelRecord:
+def _find(
+    settings: Settings, name: str, version: int | None, *, usable: bool = False
+) -> ModelRecord:
     records = [r for r in _read(settings) if name in (r.name, r.sensor_id)]
     if not records:
         raise DriftlineError(f"NAME: there is no model {name} on {settings.topic('models')}")
+    if usable:
+        # A retrain that came to nothing stands there as version 0.
+        records = [record for record in records if record.version > 0]
+        if not records:
+            raise DriftlineError(f"NAME: {name} has no version that could be used")
     if version is None:
         return records[-1]
     for record in records:

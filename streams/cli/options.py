@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +38,26 @@ Json = Annotated[bool, typer.Option("--json", help="Write JSON lines to stdout, 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d|w)")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _SECOND = 1_000_000
+
+
+def an_id(argument: str) -> Callable[[str], str]:
+    """Return what checks that `argument` is an id that messages may carry."""
+
+    def check(text: str) -> str:
+        from schemas.events import MAX_ID_LENGTH
+
+        # An argument that is not UTF-8 reaches Python as lone surrogates.
+        encodable = not any("\ud800" <= char <= "\udfff" for char in text)
+        if not (0 < len(text) <= MAX_ID_LENGTH and encodable):
+            raise ConfigurationError(argument, text, f"1 to {MAX_ID_LENGTH} characters in UTF-8")
+        return text
+
+    return check
+
+
+SensorId = Annotated[
+    str, typer.Argument(metavar="SENSOR", help="A sensor id.", callback=an_id("SENSOR"))
+]
 
 
 def load(config: Path | None, assignments: list[str] | None, **more: Any) -> Settings:

@@ -8,7 +8,7 @@ import typer
 
 from schemas.errors import ConfigurationError, DriftlineError
 from streams.cli.alerts import find_alert, read_alerts
-from streams.cli.options import Config, Json, Set, load, now
+from streams.cli.options import Config, Json, SensorId, Set, load, now
 from streams.cli.output import emit, say
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ app = typer.Typer(help="Batch retraining.", rich_markup_mode=None)
 
 @app.command()
 def request(
-    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    sensor: SensorId,
     alert: Annotated[
         str | None,
         typer.Option(metavar="ID", help="Learn from the change point of this drift event on."),

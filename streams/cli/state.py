@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
 from schemas.errors import DriftlineError
-from streams.cli.options import Config, Json, Set, load
+from streams.cli.options import Config, Json, SensorId, Set, load
 from streams.cli.output import emit, say
 
 app = typer.Typer(help="Inspect the state of a sensor.", rich_markup_mode=None)
@@ -20,7 +20,7 @@ def state() -> None:
 
 @app.command()
 def show(
-    sensor: Annotated[str, typer.Argument(metavar="SENSOR", help="A sensor id.")],
+    sensor: SensorId,
     config: Config = None,
     assignments: Set = None,
     json: Json = False,

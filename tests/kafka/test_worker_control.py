@@ -100,7 +100,7 @@ def test_an_acknowledged_episode_says_nothing_more_until_it_is_over(at_work: Dep
 
 def test_a_reset_forgets_what_the_detectors_have_seen(at_work: Deployment, managed: str) -> None:
     send(at_work, "sensors", *values(managed, 20.0))
-    assert "reference" in state(at_work, managed)["detectors"]["value"]
+    assert "value" in state(at_work, managed)["references"]
     command(at_work, "reset", managed, reason="a new tool was mounted")
     assert state(at_work, managed)["detectors"] == {}
     (done,) = of(at_work, "adaptations", managed)

@@ -84,3 +84,37 @@ def test_what_is_wrong_is_named_with_what_is_allowed(
     result = driftline("detect", shifted[0], *arguments)
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert line in result.err
+
+
+@pytest.mark.parametrize("true", ["true", "True"])
+def test_a_switch_may_be_written_as_python_writes_it(
+    driftline: Driftline, tmp_path: Path, true: str
+) -> None:
+    path = tmp_path / "bits.csv"
+    path.write_text("value\n" + "0\n1\n" * 50)
+    switch = f"hddm-a.two_sided_test={true}"
+    result = driftline("detect", path, "--detector", "hddm-a", "--set", switch)
+    assert (result.code, result.err) == (0, "")
+
+
+def test_a_row_of_another_width_is_named_and_skipped(driftline: Driftline, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('ts,value\nt0,1\nt1,2,5\nt2\nt3,4\nt4,"5\n')
+    result = driftline("detect", path, "--detector", "adwin", "--json")
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        "line 3: value: skipped: expected 2 cells, as in the header, not 3",
+        "line 4: value: skipped: expected 2 cells, as in the header, not 1",
+        "line 6: value: skipped: expected a row of CSV (unexpected end of data)",
+    ]
+
+
+def test_a_file_that_begins_with_its_numbers_lacks_a_header(
+    driftline: Driftline, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("1\n2\n3\n")
+    result = driftline("detect", path, "--detector", "adwin")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "header: '1' is not allowed: expected a line with the names of the columns" in result.err
+    assert driftline("detect", path, "--detector", "adwin", "--column", "1").code == 0

@@ -396,6 +396,19 @@ def test_promote_and_rollback_are_control_events_of_the_sensor(
     assert driftline("models", "promote", "other").code == 1
 
 
+def test_a_rejected_attempt_is_no_version_to_promote(
+    driftline: Driftline, deployment: Settings
+) -> None:
+    rejected = model(0, "rejected").model_copy(update={"artifact": None, "digest": None})
+    put_models(deployment, rejected, model(1))
+    assert driftline("models", "promote", "press-7").code == 0
+    assert only(deployment, "control")["version"] == 1
+    put_models(deployment, rejected.model_copy(update={"name": "b", "sensor_id": "b"}))
+    result = driftline("models", "promote", "b")
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "b has no version that could be used" in result.err
+
+
 def test_a_retrain_request_names_the_exact_range_since_the_change_point(
     driftline: Driftline, deployment: Settings
 ) -> None:

@@ -74,6 +74,13 @@ def test_each_command_explains_itself_with_examples(driftline: Driftline, comman
         (["check", "--set", "http.port=x"], "http.port: 'x' is not allowed: expected a port"),
         (["check", "--set", "http.prot=1"], "http.prot is not a known key: did you mean http.por"),
         (["run", "-c", "none.toml"], "none.toml' is not allowed: expected a TOML file"),
+        (["alerts", "mute", ""], "SENSOR: '' is not allowed: expected 1 to 200 characters"),
+        (["alerts", "unmute", "x" * 201], "is not allowed: expected 1 to 200 characters"),
+        (["alerts", "mute", "\udcff"], "is not allowed: expected 1 to 200 characters"),
+        (["alerts", "mute", "a", "--for", "0s"], "--for: '0s' is not allowed: expected a dur"),
+        (["state", "show", ""], "SENSOR: '' is not allowed: expected 1 to 200 characters"),
+        (["retrain", "request", ""], "SENSOR: '' is not allowed: expected 1 to 200 characters"),
+        (["models", "rollback", ""], "NAME: '' is not allowed: expected 1 to 200 characters"),
     ],
 )
 def test_bad_usage_is_one_line_and_exit_code_2(
@@ -85,6 +92,65 @@ def test_bad_usage_is_one_line_and_exit_code_2(
     assert line in result.err
     assert result.err.startswith("driftline: ")
     assert result.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "line"),
+    [
+        (
+            "detectors.params.adwin.dleta",
+            "1",
+            "detectors.params.adwin.dleta is not a known key: did you mean "
+            "detectors.params.adwin.delta?",
+        ),
+        (
+            "detectors.params.cusum.h",
+            "-5",
+            "detectors.params.cusum.h: -5 is not allowed: expected a number above 0",
+        ),
+        (
+            "learner.model",
+            '{"class":"river.linear_model.LinearRegresion"}',
+            "learner.model.class: 'river.linear_model.LinearRegresion' is not allowed: "
+            "expected a public River class (did you mean river.linear_model.LinearRegression?)",
+        ),
+        (
+            "kafka.sasl_mechanism",
+            "OAUTHBEARER",
+            "expected one of 'PLAIN', 'SCRAM-SHA-256' or 'SCRAM-SHA-512'",
+        ),
+        ("state.signing_key", "hush", "state.signing_key: '**********' is not allowed: expected"),
+    ],
+)
+def test_check_names_the_whole_key_of_what_no_worker_could_start_with(
+    driftline: Driftline, key: str, value: str, line: str
+) -> None:
+    result = driftline("check", "--set", f"{key}={value}")
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert line in result.err
+
+
+@pytest.mark.parametrize("command", [["check"], ["topics", "check"], ["alerts", "mute", "a"]])
+def test_a_certificate_that_can_not_be_used_is_bad_configuration(
+    driftline: Driftline, tmp_path: Path, command: list[str]
+) -> None:
+    tls = ["--set", "kafka.security_protocol=ssl", "--set"]
+    missing = driftline(*command, *tls, "kafka.ssl_ca_location=/none.pem")
+    assert (missing.code, missing.err.count("\n")) == (2, 1)
+    assert "kafka.ssl_ca_location: '/none.pem' is not allowed: expected a file" in missing.err
+    (tmp_path / "ca.pem").write_text("no certificate\n")
+    wrong = driftline(*command, *tls, "kafka.ssl_ca_location=ca.pem")
+    assert (wrong.code, wrong.err.count("\n")) == (2, 1)
+    assert "ssl.ca.location" in wrong.err
+
+
+def test_backtest_names_the_option_of_a_file_of_labels_that_is_not_there(
+    driftline: Driftline, tmp_path: Path
+) -> None:
+    (tmp_path / "a.csv").write_text("ts,value\n2026-01-05,1\n")
+    result = driftline("backtest", "a.csv", "--labels", "none.csv")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "--labels: 'none.csv' is not allowed: expected a file" in result.err
 
 
 def test_configuration_comes_from_file_then_environment_then_command_line(

@@ -324,7 +324,9 @@ def test_secrets_are_never_shown() -> None:
         assert "geheim" not in refusal(wrong)
 
 
-def test_librdkafka_gets_its_own_names() -> None:
+def test_librdkafka_gets_its_own_names(tmp_path: Path) -> None:
+    ca = tmp_path / "ca.pem"
+    ca.touch()
     assert Settings().kafka.librdkafka() == {
         "bootstrap.servers": "localhost:9092",
         "security.protocol": "plaintext",
@@ -336,7 +338,7 @@ def test_librdkafka_gets_its_own_names() -> None:
             "kafka.sasl_mechanism": "scram-sha-512",
             "kafka.sasl_username": "u",
             "kafka.sasl_password": "p",
-            "kafka.ssl_ca_location": "/ca.pem",
+            "kafka.ssl_ca_location": str(ca),
         },
     )
     assert secured.kafka.librdkafka() == {
@@ -345,7 +347,7 @@ def test_librdkafka_gets_its_own_names() -> None:
         "sasl.mechanism": "SCRAM-SHA-512",
         "sasl.username": "u",
         "sasl.password": "p",
-        "ssl.ca.location": "/ca.pem",
+        "ssl.ca.location": str(ca),
     }
 
 
