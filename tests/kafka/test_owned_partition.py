@@ -19,7 +19,9 @@ from streams.changelog import read_partition
 from streams.metrics import Metrics
 from streams.partition import OwnedPartition
 from streams.records import FileRecord
+from streams.sensor import Challenge
 from tests.brokers import KafkaServer
+from tests.chaos.verifier import first_difference
 from tests.deployment import Deployment
 
 pytestmark = pytest.mark.kafka
@@ -175,6 +177,27 @@ async def test_a_broker_that_comes_back_gets_the_checkpoint_once(
     await asyncio.wait_for(writing, 60.0)
     await owner.partition.close()
     assert len(deployment.read("predictions")) == 30
+
+
+async def test_a_row_larger_than_a_message_may_be_is_split_and_put_together_again(
+    kafka: KafkaServer, tmp_path: Path
+) -> None:
+    deployment = deployment_with_events(kafka, tmp_path)
+    owner = Owner(deployment.settings)
+    await owner.partition.open()
+    await owner.take_in(0, 10)
+    sensor = owner.partition.pipeline.sensor("press-1")
+    assert sensor is not None
+    sensor.challenge = Challenge(None, "a rule of three megabytes" * 120_000)
+    await owner.partition.checkpoint()
+    await owner.partition.close()
+    sizes = [len(message.value() or b"") for message in deployment.read("state")]
+    assert sum(sizes) > 3_000_000
+    assert max(sizes) < 1_000_000
+    heir = Owner(deployment.settings)
+    await heir.partition.open()
+    assert first_difference(sensor, heir.partition.pipeline.sensor("press-1")) is None
+    await heir.partition.close()
 
 
 async def test_processing_waits_when_too_much_is_not_saved_yet(

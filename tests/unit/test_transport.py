@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -157,7 +156,7 @@ class Thread(SimpleNamespace):
 
 
 @pytest.fixture
-def consumer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A consumer without a broker: what was fetched is what the test says."""
     made = transport.Consumer.__new__(transport.Consumer)
     made.delivered, made.drained = {}, {}
@@ -166,7 +165,7 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     made._thread = Thread(fetched_in=5, fetched_to={}, ends={})
     made._buffered_partitions = set()
     monkeypatch.setattr(transport.Consumer, "should_stop", False, raising=False)
-    yield made
+    return made
 
 
 def fetched(consumer: Any, *offsets: int, to: int) -> list[ConsumerMessage]:
