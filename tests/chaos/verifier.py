@@ -125,7 +125,7 @@ def verify(deployment: Deployment) -> Report:
     )
     _compare_letters(report, letters, sensors, read_topic(servers, settings.topic("dead-letters")))
     _compare_state(report, settings, pipelines, read_topic(servers, settings.topic("state")))
-    report.offsets = deployment.behind()
+    report.offsets = deployment.behind(("sensors",))
     return report
 
 
