@@ -96,6 +96,13 @@ def _null_unless_finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+# A validator may take `format` as a remark only.
+_RFC_3339: Final = (
+    "^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    "[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?"
+    "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+
 Timestamp = Annotated[
     int,
     Field(ge=MIN_US, le=MAX_US),
@@ -104,7 +111,10 @@ Timestamp = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
+            "anyOf": [
+                {"type": "string", "format": "date-time", "pattern": _RFC_3339},
+                {"type": "number", "minimum": MIN_US / 1e6, "maximum": (MAX_US + 1) / 1e6},
+            ],
             "description": "RFC 3339 with a zone, or Unix seconds",
         },
         mode="validation",

@@ -156,7 +156,7 @@ async def _check_topics(settings: Settings, status: WorkerStatus) -> None:
             await asyncio.sleep(PAUSE_SECONDS)
     status.broker_reachable = True
     if problems:
-        raise TopicError("; ".join(str(problem) for problem in problems))
+        raise TopicError(topics.summary(problems))
 
 
 async def _until(stop: asyncio.Event, work: object) -> None:

@@ -160,6 +160,16 @@ def check(settings: Settings) -> list[Problem]:
     return _problems(settings, _Admin(settings))
 
 
+def summary(problems: Iterable[Problem]) -> str:
+    """Return all problems on one line, what several topics have in common said once."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        alike.setdefault((problem.what, problem.remedy), []).append(problem.topic)
+    return "; ".join(
+        str(Problem(", ".join(names), what, remedy)) for (what, remedy), names in alike.items()
+    )
+
+
 def touch(bootstrap_servers: str, names: Iterable[str]) -> dict[str, int]:
     """Bring topics into being by asking for them, on a broker that creates topics so.
 

@@ -71,6 +71,15 @@ def test_every_topic_of_the_contract_is_described_once() -> None:
     assert set(names) == CONTRACT
 
 
+def test_what_several_topics_have_in_common_is_said_once() -> None:
+    found = [
+        topics.Problem("a", "is missing", "create it"),
+        topics.Problem("b", "has 4 partitions", "keep 4"),
+        topics.Problem("c", "is missing", "create it"),
+    ]
+    assert topics.summary(found) == "a, c: is missing: create it; b: has 4 partitions: keep 4"
+
+
 def test_what_is_created_has_nothing_wrong_with_it(broker: Server) -> None:
     settings = settings_for(broker, **{"topics.partitions": 4})
     done = topics.create(settings)

@@ -44,6 +44,11 @@ def test_each_schema_is_a_valid_json_schema(topic: str) -> None:
         ({"value": 1, "sensor_id": "x" * 201}, False),
         ({"value": 1, "event_id": None}, False),
         ({"value": 1, "ts": None}, False),
+        ({"value": 1, "ts": "2026-01-05 12:00:00.5+01:00"}, True),
+        ({"value": 1, "ts": "2026-01-05T12:00:00"}, False),
+        ({"value": 1, "ts": "yesterday"}, False),
+        ({"value": 1, "ts": "2026-13-05T12:00:00Z"}, False),
+        ({"value": 1, "ts": 1767614400250}, False),
     ],
 )
 def test_the_schema_of_a_sensor_event_accepts_what_the_decoder_accepts(
