@@ -13,7 +13,7 @@ import hashlib
 
 from learners.base import Learner
 from learners.policy import first_match
-from learners.snapshot import dumps, loads
+from learners.snapshot import digest, loads
 from schemas.errors import InvalidMessage, SnapshotError
 from schemas.events import (
     Action,
@@ -129,14 +129,15 @@ def on_model(sensor: Sensor, record: ModelRecord, context: Context) -> list[Mess
     known = record.request_id is not None and record.request_id == sensor.answered_request
     if record.stage not in ("candidate", "rejected") or sensor.events == 0 or known:
         return []
-    sensor.answered_request = record.request_id
     if record.stage == "rejected":
+        sensor.answered_request = record.request_id
         challenge = Challenge(record.drift_event_id, "retrain")
         return [_record(sensor, "reject", challenge, _ref(sensor), context, record.reason)]
     learner = _open_artifact(record, context.key)
     champion = sensor.champion
     if learner.task != champion.learner.task:
         raise InvalidMessage("$.artifact", f"a {champion.learner.task} model")
+    sensor.answered_request = record.request_id
     challenge = Challenge(record.drift_event_id, "retrain")
     before = _ref(sensor)
     error, running = record.metrics.get("error"), record.metrics.get("champion_error")
@@ -288,7 +289,7 @@ def _production(
         ts=context.now,
         metrics=metrics,
         training_range=None,
-        digest=hashlib.sha256(dumps(champion.learner, context.key)).hexdigest(),
+        digest=digest(champion.learner),
         artifact=None,
         reason=challenge.rule,
         drift_event_id=challenge.drift_event_id,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from schemas.settings import SensorSettings, Settings
+from schemas.timestamps import MAX_US
 from streams.records import FileRecord, Record
 
 _NONE_YET = FileRecord(-1, 0, None, None)
@@ -41,4 +42,4 @@ class Context:
     @property
     def now(self) -> int:
         """Time of the record in microseconds: a replay sees the same one."""
-        return max(self.record.timestamp, 0) * 1000
+        return min(max(self.record.timestamp, 0) * 1000, MAX_US)

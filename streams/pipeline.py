@@ -7,6 +7,7 @@ failure does nothing twice.
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -41,7 +42,7 @@ _DECODERS: Mapping[str, Callable[[bytes | None], Any]] = {
     "labels": decode_label,
     "control": lambda raw: decode(raw, ControlEvent),
     "alerts": lambda raw: decode(raw, DriftEvent),
-    "models": lambda raw: decode(raw, ModelRecord),
+    "models": lambda raw: _model_of_a_sensor(decode(raw, ModelRecord)),
 }
 _TOPIC_OF: Mapping[type[Message], TopicName] = {
     DriftEvent: "alerts",
@@ -51,6 +52,12 @@ _TOPIC_OF: Mapping[type[Message], TopicName] = {
     RetrainRequest: "retrain",
     ModelRecord: "models",
 }
+
+
+def _model_of_a_sensor(record: ModelRecord) -> ModelRecord:
+    if record.sensor_id is None:
+        raise InvalidMessage("$.sensor_id", "the id of a sensor")
+    return record
 
 
 class Live:
@@ -65,14 +72,18 @@ class Live:
     journal
         What it took in since the last checkpoint: played again over the last stored state
         if a record brings out a defect.
+    recovered
+        Its state after the last defect, pickled, and the journal begins there: a second defect
+        is not to play all of it once more. None if there was none since the last checkpoint.
     """
 
-    __slots__ = ("context", "journal", "sensor")
+    __slots__ = ("context", "journal", "recovered", "sensor")
 
     def __init__(self, sensor: Sensor, context: Context) -> None:
         self.sensor = sensor
         self.context = context
         self.journal: list[tuple[str, Any, Record]] = []
+        self.recovered: bytes | None = None
 
 
 class Pipeline:
@@ -159,28 +170,31 @@ class Pipeline:
         rows: list[tuple[bytes, bytes | None]] = []
         for sensor_id, live in self._touched.items():
             live.journal = []
+            live.recovered = None
+            if live.sensor.blank:
+                stored = self._stored.pop(sensor_id, None)
+                if stored is not None:
+                    rows += split_parts(["sensor", sensor_id], None, len(stored))
+                del self._live[sensor_id]
+                continue
             waiting = self._waiting.setdefault(sensor_id, {})
             for event_id, entry in live.sensor.pending.changes():
                 row = None if entry is None else dumps(entry, self._key)
-                stored = waiting.pop(event_id, b"")
+                before = waiting.pop(event_id, b"")
                 if row is not None:
                     waiting[event_id] = row
-                rows += split_parts(["pending", sensor_id, event_id], row, len(stored))
+                rows += split_parts(["pending", sensor_id, event_id], row, len(before))
             if not waiting:
                 del self._waiting[sensor_id]
             row = dumps(live.sensor.stored(live.context.sensor_settings), self._key)
-            stored = self._stored.get(sensor_id, b"")
-            rows += split_parts(["sensor", sensor_id], row, len(stored))
+            rows += split_parts(["sensor", sensor_id], row, len(self._stored.get(sensor_id, b"")))
             self._stored[sensor_id] = row
         self._touched = {}
         return effects, rows
 
     def drain(self) -> list[Outgoing]:
-        """Return effects only, for a caller that keeps no state."""
+        """Return effects only; a caller that keeps no state still calls `take` now and then."""
         effects, self._effects = self._effects, []
-        for live in self._touched.values():
-            live.journal.clear()
-        self._touched.clear()
         return effects
 
     def sensor(self, sensor_id: str) -> Sensor | None:
@@ -200,6 +214,10 @@ class Pipeline:
         except InvalidMessage as error:
             self._dead_letter(kind, record, "decode", error, counts)
             return
+        except Exception as error:
+            log.error("defect while decoding a record", topic=self._inputs[kind], exc_info=error)
+            self._dead_letter(kind, record, "processing", error, counts)
+            return
         sensor_id = event.sensor_id
         live = self._live.get(sensor_id)
         if live is None:
@@ -207,7 +225,8 @@ class Pipeline:
         try:
             effects = self._handle(kind, live, event, record, counts)
         except InvalidMessage as error:
-            self._undo(sensor_id, live)
+            # Handlers refuse a message before they change anything.
+            self._drop_if_unknown(sensor_id, live)
             self._dead_letter(kind, record, "decode", error, counts)
         except Exception as error:
             log.error("defect while processing a record", sensor=sensor_id, exc_info=error)
@@ -215,11 +234,9 @@ class Pipeline:
             self._dead_letter(kind, record, "processing", error, counts)
         else:
             self._effects += effects
-            if live.sensor.blank:
-                del self._live[sensor_id]
-                return
-            live.journal.append((kind, event, record))
-            self._touched[sensor_id] = live
+            if not self._drop_if_unknown(sensor_id, live):
+                live.journal.append((kind, event, record))
+                self._touched[sensor_id] = live
 
     def _handle(
         self, kind: str, live: Live, event: Any, record: Record, counts: Counts
@@ -227,12 +244,12 @@ class Pipeline:
         context = live.context
         context.kind, context.record = kind, record
         done = HANDLERS[kind](live.sensor, event, context)
+        effects = [self._outgoing(message) for message in done.messages]
         if kind == "sensors":
             counts.scored += 1
             counts.last_event_ts = event.ts
         if done is NOTHING:
-            return []
-        effects = [self._outgoing(message) for message in done.messages]
+            return effects
         for outcome, n in done.labels.items():
             counts.labels[outcome] = counts.labels.get(outcome, 0) + n
         counts.muted += done.muted
@@ -270,16 +287,27 @@ class Pipeline:
 
     def _undo(self, sensor_id: str, broken: Live) -> None:
         """Bring a sensor back to where it was before a record that could not be processed."""
-        live = self._load(sensor_id)
+        if broken.recovered is None:
+            live = self._load(sensor_id)
+        else:
+            live = Live(pickle.loads(broken.recovered), broken.context)  # noqa: S301 - made below
         for kind, event, record in broken.journal:
             self._handle(kind, live, event, record, Counts())
-        live.journal = broken.journal
-        if live.sensor.blank:
-            del self._live[sensor_id]
+        self._live[sensor_id] = live
+        if sensor_id in self._touched:
+            live.recovered = pickle.dumps(live.sensor)
+            self._touched[sensor_id] = live
         else:
-            self._live[sensor_id] = live
-            if live.journal:
-                self._touched[sensor_id] = live
+            self._drop_if_unknown(sensor_id, live)
+
+    def _drop_if_unknown(self, sensor_id: str, live: Live) -> bool:
+        """Forget a sensor of which nothing is known, here or in its row."""
+        unknown = (
+            live.sensor.blank and sensor_id not in self._touched and sensor_id not in self._stored
+        )
+        if unknown:
+            del self._live[sensor_id]
+        return unknown
 
     def _dead_letter(
         self, kind: str, record: Record, stage: str, error: Exception, counts: Counts
