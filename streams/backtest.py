@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from schemas.codec import decode_label, decode_reading
+from schemas.dead_letter import DeadLetter
 from schemas.settings import Settings
 from streams.partitioner import partition_for
 from streams.pipeline import Pipeline
-from streams.records import Counts, FileRecord
+from streams.records import Counts, FileRecord, Outgoing
 from streams.sensor import try_out
+
+UNSAVED = 20_000
+"""Events between two takings of state: what a defect makes a sensor play again stays bounded."""
 
 
 @dataclass(slots=True)
@@ -27,12 +31,13 @@ class Totals:
     events: int = 0
     scored: int = 0
     alerts: int = 0
-    refused: int = 0
+    dead_letters: int = 0
     labels: dict[str, int] = field(default_factory=dict)
 
     def add(self, counts: Counts) -> None:
         """Add what one record did."""
         self.scored += counts.scored
+        self.dead_letters += sum(counts.dead_letters.values())
         for outcome, n in counts.labels.items():
             self.labels[outcome] = self.labels.get(outcome, 0) + n
 
@@ -52,7 +57,11 @@ class Backtest:
         self._pipelines: dict[int, Pipeline] = {}
         self._offsets: dict[tuple[str, int], int] = {}
         self._alerts = settings.topic("alerts")
+        self._refused = settings.topic("dead-letters")
+        self._unsaved = 0
         self.totals = Totals()
+        self.refusals: list[str] = []
+        """Why the last message was refused; empty if it was not."""
 
     def feed(self, kind: str, message: bytes) -> Iterator[bytes]:
         """Process one message and yield the drift events it leads to, as on the alerts topic.
@@ -75,10 +84,22 @@ class Backtest:
         record = FileRecord(offset, event.ts // 1000, key, message)
         self.totals.events += kind == "sensors"
         self.totals.add(pipeline.process(kind, [record]))
-        for effect in pipeline.drain():
+        effects = pipeline.drain()
+        self._unsaved += 1
+        if self._unsaved >= UNSAVED:
+            self._unsaved = 0
+            for each in self._pipelines.values():
+                each.take()
+        self.refusals = [_reason(effect) for effect in effects if effect.topic == self._refused]
+        for effect in effects:
             if effect.topic == self._alerts and effect.value is not None:
                 self.totals.alerts += 1
                 yield effect.value
+
+
+def _reason(letter: Outgoing) -> str:
+    found = DeadLetter.from_headers(letter.key, letter.value, 0, letter.headers)
+    return f"{found.topic.rpartition('.')[2]} record {found.offset}: {found.message}"
 
 
 def merge(sensors: Iterable[bytes], labels: Iterable[bytes]) -> Iterator[tuple[str, bytes]]:

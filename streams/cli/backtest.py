@@ -61,6 +61,8 @@ def backtest(
     for kind, message in merge(events, verdicts):
         for alert in backtest.feed(kind, message):
             show(Alert(alert, orjson.loads(alert)), json=json)
+        for refusal in backtest.refusals:
+            note(refusal)
     totals = backtest.totals
     summary = f"{totals.scored:,} events scored, {totals.alerts:,} drift events"
     if totals.labels:
@@ -68,6 +70,9 @@ def backtest(
     (note if json else say)(summary)
     if refused:
         note(f"{refused.total():,} lines are no messages and were left out")
+    if totals.dead_letters:
+        note(f"{totals.dead_letters:,} messages could not be used: a worker dead-letters them")
+    if refused or totals.dead_letters:
         raise typer.Exit(1)
 
 
