@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 
 from river import anomaly, base, compose, multiclass, time_series
 
-from learners import tree_size
+from learners import repeatable
 from schemas.errors import ConfigurationError, UnknownKey, nearest
 from schemas.settings import ModelSpec
 
@@ -41,7 +41,7 @@ __all__ = [
     "warm_up",
 ]
 
-tree_size.install()
+repeatable.install()
 
 Estimator: TypeAlias = Any
 """A River estimator. River is typed in part only; what it returns is checked where it is used."""
