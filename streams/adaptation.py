@@ -50,7 +50,7 @@ def on_alert(sensor: Sensor, drift: DriftEvent, context: Context) -> list[Messag
     messages: list[Message] = []
     for action in actions:
         if action == "retrain":
-            sensor.retrain_due = RetrainDue(_since(drift), sensor.examples, drift.id, str(rule))
+            sensor.retrain_due = RetrainDue(_since(drift), drift.id, str(rule))
         else:
             messages.append(
                 ControlEvent(
@@ -86,7 +86,7 @@ def on_control(sensor: Sensor, command: ControlEvent, context: Context) -> list[
             sensor.monitors = {}
             return [_record(sensor, "reset", challenge, before, context, command.reason)]
         case "relearn":
-            return [_relearn(sensor, challenge, before, command.reason, context)]
+            return _relearn(sensor, challenge, before, command.reason, context)
         case "promote":
             return _promote(sensor, command.version, challenge, before, context)
         case _:
@@ -112,7 +112,7 @@ def after_learning(sensor: Sensor, context: Context) -> list[Message]:
     if verdict is not None:
         messages += _settle(sensor, promote=verdict == "promote", context=context)
     due = sensor.retrain_due
-    if due is not None and sensor.examples - due.examples >= policy.retrain_min_events:
+    if due is not None and due.examples >= policy.retrain_min_events:
         sensor.retrain_due = None
         messages += _ask_for_retrain(sensor, due, context)
     return messages
@@ -182,16 +182,20 @@ def _settle(sensor: Sensor, *, promote: bool, context: Context) -> list[Message]
 
 def _relearn(
     sensor: Sensor, challenge: Challenge, before: ModelRef, reason: str | None, context: Context
-) -> Adaptation:
+) -> list[Message]:
     champion = sensor.champion
     if context.sensor_settings.policy.relearn == "fresh":
         champion.swap_in(champion.learner.fresh())
         forget_error(sensor)
-        return _record(sensor, "relearn", challenge, before, context, reason)
-    if not champion.start_challenger():
-        return _record(sensor, "relearn", challenge, before, context, "its challenger learns on")
-    sensor.challenge = challenge
-    return _record(sensor, "relearn", challenge, before, context, reason)
+        return [
+            _record(sensor, "relearn", challenge, before, context, reason),
+            _production(sensor, challenge, context, {}),
+        ]
+    if champion.start_challenger():
+        sensor.challenge = challenge
+    else:
+        reason = "its challenger learns on"
+    return [_record(sensor, "relearn", challenge, before, context, reason)]
 
 
 def _promote(
@@ -206,13 +210,16 @@ def _promote(
         return _take_candidate(sensor, challenge, before, context, {})
     if champion.challenger is not None and version in (None, champion.newest + 1):
         champion.promote()
-        forget_error(sensor)
-        return [
-            _record(sensor, "promote", challenge, before, context, "by command"),
-            _production(sensor, challenge, context, {}),
-        ]
-    reason = "no candidate" if version is None else f"version {version} is not held here"
-    return [_record(sensor, "reject", challenge, before, context, reason)]
+    elif champion.previous is not None and version == champion.previous[0]:
+        champion.rollback()
+    else:
+        reason = "no candidate" if version is None else f"version {version} is not held here"
+        return [_record(sensor, "reject", challenge, before, context, reason)]
+    forget_error(sensor)
+    return [
+        _record(sensor, "promote", challenge, before, context, "by command"),
+        _production(sensor, challenge, context, {}),
+    ]
 
 
 def _take_candidate(

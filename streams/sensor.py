@@ -34,12 +34,23 @@ ROW_VERSION = 1
 
 @dataclass(slots=True)
 class RetrainDue:
-    """A batch retrain that waits for enough examples of the new behaviour."""
+    """A batch retrain that waits for enough examples of the new behaviour.
+
+    Attributes
+    ----------
+    from_offset
+        Where the new behaviour begins.
+    drift_event_id, rule
+        What led to it.
+    examples
+        Events from there on whose truth was learned since; a late label of an event before the
+        change tells nothing of what came after it.
+    """
 
     from_offset: int
-    examples: int
     drift_event_id: str
     rule: str
+    examples: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +391,9 @@ def _learn(
         champion.challenger.learn(x, label)
     sensor.examples += 1
     sensor.last_labelled = max(sensor.last_labelled, at.offset)
+    due = sensor.retrain_due
+    if due is not None and at.offset >= due.from_offset:
+        due.examples += 1
 
 
 def _pending(settings: SensorSettings) -> PendingLabels:

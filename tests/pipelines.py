@@ -233,3 +233,29 @@ def canonical(state: Any, _within: tuple[int, ...] = ()) -> Any:
     parts = [canonical(part, within) for part in rest[:1]]
     parts += [[canonical(item, within) for item in part] for part in rest[1:] if part is not None]
     return [type(state).__qualname__, canonical(arguments, within), parts]
+
+
+def alert(sensor: str = "press-7", **fields: Any) -> bytes:
+    """A drift event as it stands on the alerts topic."""
+    return orjson.dumps(
+        {
+            "id": "d-1",
+            "sensor_id": sensor,
+            "ts": START,
+            "kind": "drift",
+            "detector": "adwin",
+            "signal": "error",
+            "direction": "up",
+            "diagnosis": "concept",
+            "severity": "high",
+            "episode_id": "e-1",
+            "score": None,
+            "threshold": None,
+            "change_point": {"ts": START, "offset": 10},
+            "before": None,
+            "after": None,
+            "model": {"name": sensor, "version": 1},
+            "source": {"topic": "driftline.sensors", "partition": 0, "offset": 15},
+            **fields,
+        }
+    )
