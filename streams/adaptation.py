@@ -126,18 +126,20 @@ def on_model(sensor: Sensor, record: ModelRecord, context: Context) -> list[Mess
     InvalidMessage
         If the artifact is not signed by this deployment, or is no model of this sensor's task.
     """
-    known = record.request_id is not None and record.request_id == sensor.answered_request
+    # A rejection that is written here comes back; without a request its digest tells.
+    answer = record.request_id or record.digest
+    known = answer is not None and answer == sensor.answered_request
     if record.stage not in ("candidate", "rejected") or sensor.events == 0 or known:
         return []
     if record.stage == "rejected":
-        sensor.answered_request = record.request_id
+        sensor.answered_request = answer
         challenge = Challenge(record.drift_event_id, "retrain")
         return [_record(sensor, "reject", challenge, _ref(sensor), context, record.reason)]
     learner = _open_artifact(record, context.key)
     champion = sensor.champion
     if learner.task != champion.learner.task:
         raise InvalidMessage("$.artifact", f"a {champion.learner.task} model")
-    sensor.answered_request = record.request_id
+    sensor.answered_request = answer
     challenge = Challenge(record.drift_event_id, "retrain")
     before = _ref(sensor)
     error, running = record.metrics.get("error"), record.metrics.get("champion_error")

@@ -155,8 +155,14 @@ def _read(settings: Settings) -> list[ModelRecord]:
             latest.pop(message.key(), None)
         else:
             record = decode(message.value(), ModelRecord)
-            latest.setdefault(message.key(), {})[record.version] = record
-    records = [record for versions in latest.values() for record in versions.values()]
+            versions = latest.setdefault(message.key(), {})
+            if record.stage == "production":
+                # Which version is in use is told, but not which one no longer is.
+                for version, other in versions.items():
+                    if other.stage == "production":
+                        versions[version] = other.model_copy(update={"stage": "archived"})
+            versions[record.version] = record
+    records = [record for known in latest.values() for record in known.values()]
     return sorted(records, key=lambda record: (record.name, record.version))
 
 

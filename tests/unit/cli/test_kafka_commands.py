@@ -383,6 +383,18 @@ def test_models_show_the_latest_stage_of_each_version(
     assert "it has 1, 2" in missing.err
 
 
+def test_one_version_of_a_model_is_in_production(
+    driftline: Driftline, deployment: Settings
+) -> None:
+    put_models(deployment, *(model(n, "production") for n in (2, 3, 2)), model(4))
+    lines = driftline("models", "list", "--json").lines
+    assert [(line["version"], line["stage"]) for line in lines] == [
+        (2, "production"),
+        (3, "archived"),
+        (4, "candidate"),
+    ]
+
+
 def test_promote_and_rollback_are_control_events_of_the_sensor(
     driftline: Driftline, deployment: Settings
 ) -> None:
