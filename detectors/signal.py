@@ -36,6 +36,13 @@ PATIENCE = 50
 `PATIENCE` values after the alarm. DDM alone calls one error after 1,000 right answers a drift.
 A warning is over, and the next one a new one, after `PATIENCE` values outside its zone."""
 
+CLIP = 20.0
+"""Scales from the reference beyond which a value is wild: no model is to learn it as it is."""
+
+STALE = 100
+"""So many wild values in a row are the new normal, whatever the detectors say, or if there are
+none: a reference that never moved would limit what is learned for ever."""
+
 UNSCALED_WARMUP = 30
 SMALLEST_UNSCALED_STD = 0.05
 """For signals that are bits or shares: a run of zeros does not make the first one a thousand
@@ -214,6 +221,7 @@ class SignalMonitor:
     __slots__ = (
         "_alarm_on",
         "_attached",
+        "_beyond",
         "_buffer",
         "_down",
         "_per_scale",
@@ -223,6 +231,7 @@ class SignalMonitor:
         "_seen",
         "_up",
         "_warmup",
+        "_wild",
     )
 
     def __init__(
@@ -250,6 +259,8 @@ class SignalMonitor:
         self._reference: Reference | None = None
         self._per_scale = 0.0
         self._reach = Z_LIMIT
+        self._beyond = 0
+        self._wild = False
         self._seen = _Moments()
         self._up = _Side()
         self._down = _Side()
@@ -268,6 +279,16 @@ class SignalMonitor:
     def outliers_in_warmup(self) -> int:
         """Values that the present reference leaves out as wild."""
         return self._reference.outliers if self._reference else 0
+
+    @property
+    def warming_up(self) -> bool:
+        """Whether there is no reference yet, so that `clip` limits nothing."""
+        return self._reference is None
+
+    @property
+    def wild_in_warmup(self) -> bool:
+        """Whether a value that the present reference was taken from is one that `clip` limits."""
+        return self._wild
 
     @property
     def detectors(self) -> tuple[Detector, ...]:
@@ -289,7 +310,7 @@ class SignalMonitor:
             return None
         return (side.since.mean - before.mean) / std * math.sqrt(side.since.n)
 
-    def clip(self, x: float, sigmas: float = 20.0) -> float:
+    def clip(self, x: float, sigmas: float = CLIP) -> float:
         """Limit `x` to so many scales from the reference; as it is while there is none."""
         reference = self._reference
         if reference is None:
@@ -322,10 +343,16 @@ class SignalMonitor:
         if reference is not None:
             z = (x - reference.mean) * self._per_scale
             reach = self._reach
-            if z > reach:
-                z = reach
-            elif z < -reach:
-                z = -reach
+            if -reach <= z <= reach:
+                if self._beyond:
+                    self._beyond = 0
+            else:
+                if not -CLIP <= z <= CLIP:
+                    self._beyond += 1
+                    if self._beyond >= max(STALE, self._warmup):
+                        self.reset()
+                        return ()
+                z = math.copysign(reach, z)
             usual = reference.mean + z * reference.scale
             fed = z
             bit = 1 if x > reference.limit else 0
@@ -380,6 +407,7 @@ class SignalMonitor:
         reference = self._reference = reference_of(values)
         self._per_scale = 1.0 / reference.scale
         self._reach = reach = Z_LIMIT if reference.std > 0.0 else Z_LIMIT_OF_A_CONSTANT
+        self._wild = any(self.clip(x) != x for x in values)
         for x in values:
             # The detectors know the warm-up, so that a change right after it is one to them.
             z = min(max((x - reference.mean) * self._per_scale, -reach), reach)

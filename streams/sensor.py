@@ -84,6 +84,8 @@ class Sensor:
         Events scored so far.
     examples
         Events whose truth the model has learned so far.
+    renewed_at
+        Offset up to which predictions came from a model that was untrained since; -1: none did.
     last_labelled
         Largest offset among them; -1 before the first.
     muted_until
@@ -93,7 +95,8 @@ class Sensor:
     candidate
         The last retrained model that was not taken into use, with its version.
     answered_request
-        Id of the last retrain request whose model has come: a repeated one is no news.
+        Id of the last retrain request whose model has come, or the digest of a model that nobody
+        asked for: a repeated one is no news.
     """
 
     sensor_id: str
@@ -107,6 +110,7 @@ class Sensor:
     last_offset: int = -1
     last_ts: int = 0
     last_labelled: int = -1
+    renewed_at: int = -1
     first_label: str | None = None
     diagnosis: Diagnosis = "data"
     severity: Severity = "low"
@@ -281,10 +285,8 @@ def score(
         for name, value in x.items():
             if isinstance(value, float):
                 signal = VALUE if single else f"feature:{name}"
-                # What the model learns is limited to what the reference can explain: one
-                # reading of 1e308 would make a running variance infinite for good.
-                clipped[name] = _clip(sensor, signal, value)
-                _feed(sensor, signal, value, at, settings, findings)
+                # One reading of 1e308 would make a running variance infinite for good.
+                clipped[name] = _limit(sensor, signal, value, at, settings, findings)
         champion = sensor.champion
         prediction = champion.learner.predict(clipped)
         if isinstance(prediction, float) and settings.detectors.prediction:
@@ -301,7 +303,7 @@ def score(
                 offset=at.offset,
             )
             if early is not None:
-                _feed(sensor, "label", _as_number(sensor, early), at, settings, findings)
+                early = _take_label(sensor, early, at, settings, findings)
                 _compare(sensor, prediction, rival, early, at, settings, findings)
                 _learn(sensor, clipped, early, at)
         else:
@@ -321,7 +323,7 @@ def learn_label(
     """
     at = Position(waiting.offset, waiting.ts)
     findings: list[tuple[str, Finding]] = []
-    _feed(sensor, "label", _as_number(sensor, label), at, settings, findings)
+    label = _take_label(sensor, label, at, settings, findings)
     if waiting.version == sensor.champion.version:
         # What an earlier model expected says nothing of the one in use.
         _compare(sensor, waiting.prediction, waiting.challenger, label, at, settings, findings)
@@ -356,9 +358,44 @@ def _known(sensor: Sensor, values: Mapping[str, float | str | None]) -> dict[str
     }
 
 
-def _clip(sensor: Sensor, signal: str, value: float) -> float:
+def _take_label(
+    sensor: Sensor,
+    label: PredictionValue,
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> PredictionValue:
+    """Watch a label, and return it as it is to be learned: a number is limited as values are."""
+    if settings.learner.task == "regression" and not isinstance(label, str):
+        return _limit(sensor, "label", float(label), at, settings, findings)
+    _feed(sensor, "label", _as_number(sensor, label), at, settings, findings)
+    return label
+
+
+def _limit(
+    sensor: Sensor,
+    signal: str,
+    value: float,
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> float:
+    """Watch a number, and return it limited to what the reference can explain, to be learned.
+
+    While there is no reference, nothing is limited. So a model that has learned little but a
+    warm-up with a wild number in it begins anew; one that knows more has guards of its own.
+    """
     monitor = sensor.monitors.get(signal)
-    return value if monitor is None else monitor.clip(value)
+    if monitor is not None and not monitor.warming_up:
+        limited = monitor.clip(value)
+        _feed(sensor, signal, value, at, settings, findings)
+        return limited
+    _feed(sensor, signal, value, at, settings, findings)
+    if sensor.monitors[signal].wild_in_warmup and sensor.examples <= settings.detectors.warmup:
+        sensor.champion.learner = sensor.champion.learner.fresh()
+        sensor.renewed_at = sensor.last_offset
+        forget_error(sensor)
+    return value
 
 
 def _compare(
@@ -371,6 +408,8 @@ def _compare(
     findings: list[tuple[str, Finding]],
 ) -> None:
     """Judge a prediction by the truth, and that of the challenger on the same event."""
+    if at.offset <= sensor.renewed_at:
+        return
     champion, learner = sensor.champion, sensor.champion.learner
     error = learner.error(prediction, truth)
     if champion.challenger is not None:

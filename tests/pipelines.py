@@ -7,6 +7,7 @@ from the rows. `canonical` turns any state into plain data that can be compared.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
@@ -59,14 +60,14 @@ def reading(
         event["value"] = value
     else:
         event["features"] = features
-    return orjson.dumps(event)
+    return json.dumps(event).encode()
 
 
 def label(sensor: str, event_id: str, truth: Any, *, n: int = 0) -> bytes:
     """A label event."""
-    return orjson.dumps(
+    return json.dumps(
         {"sensor_id": sensor, "event_id": event_id, "ts": START + n, "label": truth}
-    )
+    ).encode()
 
 
 def command(name: str, sensor: str = "press-7", **fields: Any) -> bytes:
