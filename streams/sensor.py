@@ -244,6 +244,9 @@ def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
         sensor.champion.previous = None
         sensor.candidate = None
         forget_error(sensor)
+        for signal in ("label", "prediction"):
+            # Another task's labels are another kind of signal.
+            sensor.monitors.pop(signal, None)
     if stored.fingerprints["detectors"] != now["detectors"]:
         sensor.monitors = {}
     sensor.episodes.quiet_events = settings.episodes.quiet_events
