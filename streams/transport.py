@@ -56,7 +56,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     Attributes
     ----------
     fetched_in
-        Generation of the group in which the last fetch began.
+        Generation of the group in which the last fetch ended.
     fetched_to
         Next offset to fetch by partition, past transaction markers, as of the last fetch.
     ends
@@ -102,11 +102,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         """Judge nothing here: readiness looks at the committed position and the lag."""
 
     async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
-        generation = self.app.consumer_generation_id
         records = await super()._fetch_records(*args, **kwargs)
-        # Taken in the same step as the records: these positions count exactly what has
-        # been handed over so far, and the transaction markers after it.
-        self.fetched_in = generation
+        # Taken in the same step as the records, which are those of the assignment that holds
+        # now, whenever the fetch began: these positions count exactly what has been handed
+        # over so far, and the transaction markers after it.
+        self.fetched_in = self.app.consumer_generation_id
         self.fetched_to = {
             TP(tp.topic, tp.partition): state.position
             for tp, state in self._states()
@@ -152,30 +152,31 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         timeout
             Seconds to wait for records.
         """
-        records, active = await self._wait_next_records(timeout)
+        records, _ = await self._wait_next_records(timeout)
         generation = self.app.consumer_generation_id
         if records is None or self.should_stop:
             return
-        if not self.flow_active:
-            try:
-                await self.perform_seek()
-            except KafkaError as error:
-                log.warning("could not seek back", reason=f"{type(error).__name__}: {error}")
-            return
-        if self._thread.fetched_in != generation:
-            # Fetched before a rebalance that has ended by now: it is fetched again, and what
-            # came before it in the queue has been dropped.
+        if not self.flow_active or self._thread.fetched_in != generation:
+            # Fetched before or during a rebalance: what came before it in the queue has been
+            # dropped, so it must not be handed over, and is fetched again.
+            if records or not self.flow_active:
+                await self._seek_back()
             return
         for tp, fetched in records.items():
             self.delivered[tp] = fetched[-1].offset + 1
         self.drained = dict(self._thread.fetched_to)
         for tp, fetched in records.items():
-            if active is not None and tp not in active and tp not in self._buffered_partitions:
-                continue
             for start in range(0, len(fetched), MAX_SLICE):
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return
                 yield tp, _slice(tp, fetched[start : start + MAX_SLICE], generation)
+
+    async def _seek_back(self) -> None:
+        """Fetch again from the committed offsets: what is durable by then is skipped."""
+        try:
+            await self.perform_seek()
+        except KafkaError as error:
+            log.warning("could not seek back", reason=f"{type(error).__name__}: {error}")
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Keep no book of gaps: offsets are committed by position."""

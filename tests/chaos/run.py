@@ -74,8 +74,10 @@ def run(
                 supervisor.until(time.monotonic() + 0.5)
             assert not feeder.failed, feeder.failed[:3]
             deadline = time.monotonic() + REST_SECONDS
-            while deployment.behind() and time.monotonic() < deadline:
+            while (behind := deployment.behind()) and time.monotonic() < deadline:
                 supervisor.until(time.monotonic() + 0.5)
+            if behind:
+                supervisor.wrong.append(f"not at rest after {REST_SECONDS:.0f} s: {behind}")
             supervisor.stop()
         finally:
             feeder.cancel()

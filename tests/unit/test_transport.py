@@ -13,6 +13,7 @@ from typing import Any
 import aiokafka
 import faust
 import pytest
+from aiokafka.consumer.fetcher import FetchResult
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer.sender import Sender
@@ -110,7 +111,6 @@ def test_the_next_records_come_with_the_active_partitions() -> None:
     consumer = faust_consumer.Consumer
     assert inspect.iscoroutinefunction(consumer._wait_next_records)
     assert "return records, active_partitions" in source(consumer._wait_next_records)
-    assert "_buffered_partitions" in consumer.__annotations__
 
 
 def test_gaps_are_noted_in_one_method() -> None:
@@ -163,7 +163,6 @@ def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
     made.flow_active = True
     made.app = SimpleNamespace(consumer_generation_id=5)
     made._thread = Thread(fetched_in=5, fetched_to={}, ends={})
-    made._buffered_partitions = set()
     monkeypatch.setattr(transport.Consumer, "should_stop", False, raising=False)
     return made
 
@@ -210,20 +209,41 @@ def test_markers_that_come_alone_are_committed_too(consumer: Any) -> None:
     assert consumer.committable(HERE, 4) == 11
 
 
-def test_what_was_fetched_in_an_earlier_generation_is_not_handed_over(consumer: Any) -> None:
-    consumer._thread.fetched_in = 4
-    assert fetched(consumer, 3, 4, to=9) == []
-    assert consumer.committable(HERE, 2) == 2
-
-
-def test_what_comes_back_during_a_rebalance_is_not_committed(consumer: Any) -> None:
+@pytest.mark.parametrize("why", ["an earlier generation", "a rebalance that goes on"])
+def test_what_is_not_handed_over_is_not_committed_and_is_fetched_again(
+    consumer: Any, why: str
+) -> None:
     sought = []
 
     async def seek() -> None:
         sought.append(True)
 
-    consumer.flow_active = False
     consumer.perform_seek = seek
+    if why == "an earlier generation":
+        consumer._thread.fetched_in = 4
+    else:
+        consumer.flow_active = False
     assert fetched(consumer, 3, 4, to=9) == []
     assert sought
     assert consumer.committable(HERE, 2) == 2
+
+
+async def test_records_belong_to_the_generation_in_which_their_fetch_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A fetch that waits through a rebalance returns what the new assignment brought.
+    thread = transport.ConsumerThread.__new__(transport.ConsumerThread)
+    thread.app = SimpleNamespace(consumer_generation_id=4)
+    monkeypatch.setattr(transport.ConsumerThread, "_states", lambda _: iter(()))
+
+    async def fetch(*_: Any, **__: Any) -> dict[TP, list[Any]]:
+        thread.app.consumer_generation_id = 5
+        return {}
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    await thread._fetch_records()
+    assert thread.fetched_in == 5
+
+
+def test_an_assignment_that_has_ended_returns_nothing_of_what_it_fetched() -> None:
+    assert "assignment.active" in source(FetchResult.check_assignment)
