@@ -17,7 +17,7 @@ It leans on private names of faust-streaming and aiokafka, so both are pinned an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -118,6 +118,17 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         }
         return records
 
+    async def rewind(self, firsts: Mapping[TP, int]) -> None:
+        """Fetch again from `firsts` where the fetch already stands behind it."""
+        await self.call_thread(self._rewind, firsts)
+
+    async def _rewind(self, firsts: Mapping[TP, int]) -> None:
+        consumer = self._ensure_consumer()
+        for tp, state in list(self._states()):
+            first = firsts.get(TP(tp.topic, tp.partition))
+            if first is not None and state.has_valid_position and state.position > first:
+                consumer.seek(tp, first)
+
     def _states(self) -> Iterator[tuple[Any, Any]]:
         subscription = self._ensure_consumer()._subscription.subscription
         if subscription is not None and subscription.assignment is not None:
@@ -160,7 +171,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             # Fetched before or during a rebalance: what came before it in the queue has been
             # dropped, so it must not be handed over, and is fetched again.
             if records or not self.flow_active:
-                await self._seek_back()
+                await self._seek_back(records)
             return
         for tp, fetched in records.items():
             self.delivered[tp] = fetched[-1].offset + 1
@@ -171,12 +182,17 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
                     return
                 yield tp, _slice(tp, fetched[start : start + MAX_SLICE], generation)
 
-    async def _seek_back(self) -> None:
-        """Fetch again from the committed offsets: what is durable by then is skipped."""
+    async def _seek_back(self, dropped: Mapping[TP, Sequence[Any]]) -> None:
+        """Fetch again from the committed offsets: what is durable by then is skipped.
+
+        A partition without a committed offset stays where it is by that, so what was dropped
+        of it is sought by its first offset.
+        """
         try:
             await self.perform_seek()
-        except KafkaError as error:
+        except (KafkaError, AssertionError) as error:
             log.warning("could not seek back", reason=f"{type(error).__name__}: {error}")
+        await self._thread.rewind({tp: records[0].offset for tp, records in dropped.items()})
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Keep no book of gaps: offsets are committed by position."""

@@ -213,19 +213,37 @@ def test_markers_that_come_alone_are_committed_too(consumer: Any) -> None:
 def test_what_is_not_handed_over_is_not_committed_and_is_fetched_again(
     consumer: Any, why: str
 ) -> None:
-    sought = []
+    sought: list[Any] = []
 
     async def seek() -> None:
-        sought.append(True)
+        sought.append("committed")
+
+    async def rewind(firsts: dict[TP, int]) -> None:
+        sought.append(firsts)
 
     consumer.perform_seek = seek
+    consumer._thread.rewind = rewind
     if why == "an earlier generation":
         consumer._thread.fetched_in = 4
     else:
         consumer.flow_active = False
     assert fetched(consumer, 3, 4, to=9) == []
-    assert sought
+    assert sought == ["committed", {HERE: 3}]
     assert consumer.committable(HERE, 2) == 2
+
+
+@pytest.mark.parametrize(("stands_at", "sought"), [(9, [(HERE, 3)]), (3, []), (0, [])])
+async def test_a_partition_without_a_committed_offset_is_sought_by_what_was_dropped_of_it(
+    monkeypatch: pytest.MonkeyPatch, stands_at: int, sought: list[tuple[TP, int]]
+) -> None:
+    # Seeking to committed offsets moves nothing that has none: the records would be lost.
+    calls: list[tuple[TP, int]] = []
+    thread = transport.ConsumerThread.__new__(transport.ConsumerThread)
+    thread._consumer = SimpleNamespace(seek=lambda tp, offset: calls.append((tp, offset)))
+    state = SimpleNamespace(has_valid_position=True, position=stands_at)
+    monkeypatch.setattr(transport.ConsumerThread, "_states", lambda _: iter([(HERE, state)]))
+    await thread._rewind({HERE: 3})
+    assert calls == sought
 
 
 async def test_records_belong_to_the_generation_in_which_their_fetch_ended(
