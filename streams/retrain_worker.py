@@ -24,7 +24,7 @@ from learners.retrain import RetrainResult, fit_and_evaluate
 from learners.snapshot import dumps, signing_key
 from schemas.codec import Label, Reading, decode, decode_label, decode_reading, encode
 from schemas.dead_letter import DeadLetter
-from schemas.errors import BrokerGone, InvalidMessage, SnapshotError
+from schemas.errors import BrokerGone, DriftlineError, InvalidMessage, SnapshotError
 from schemas.events import ModelRecord, RetrainRequest, SourceRange, Stage
 from schemas.settings import Settings
 from streams.inspection import stored_sensor
@@ -32,6 +32,7 @@ from streams.inspection import stored_sensor
 log = structlog.get_logger("driftline.retrain")
 
 POLL_SECONDS = 0.2
+PAUSE_SECONDS = 1.0
 ARTIFACT_BYTES = 7 * 1024 * 1024
 """What is left of the models topic's 10 MiB once the artifact is base64 text."""
 MESSAGE_BYTES = 10 * 1024 * 1024
@@ -41,11 +42,17 @@ class _Refused(Exception):
     """A request that can't be carried out, with the reason for the models topic."""
 
 
+class _Stopped(Exception):
+    """The worker was told to stop in the middle of a request: it is for the next one."""
+
+
 @dataclass(frozen=True)
 class _Clients:
     requests: ck.Consumer
     source: ck.Consumer
     producer: ck.Producer
+    stop: threading.Event
+    outage_timeout: float
 
 
 def run(settings: Settings) -> int:
@@ -76,12 +83,12 @@ def work(settings: Settings, stop: threading.Event, clock: Any = time.time) -> N
     settings
         Of the deployment; the signing key is that of the workers.
     stop
-        Ends the loop between two requests.
+        Ends the loop. A request that is not answered by then stays for the next worker.
     clock
         Seconds since the epoch, for the time of a model's record.
     """
     key = signing_key(settings.state)
-    clients = _connect(settings)
+    clients = _connect(settings, stop)
     log.info("retrain worker starting", group=f"{settings.group}-retrain")
     answered = time.monotonic()
     try:
@@ -92,15 +99,33 @@ def work(settings: Settings, stop: threading.Event, clock: Any = time.time) -> N
                 answered = _still_there(settings, clients, message, answered)
                 continue
             answered = time.monotonic()
-            _answer(settings, clients, message, key, int(clock() * 1_000_000))
-            clients.requests.commit(message=message, asynchronous=False)
+            try:
+                _answer(settings, clients, message, key, int(clock() * 1_000_000))
+                clients.requests.commit(message=message, asynchronous=False)
+            except ck.KafkaException as error:
+                # Answered twice at worst, which its id tells.
+                log.warning("request not answered yet", reason=str(error))
+                _again(clients.requests, message)
+                stop.wait(PAUSE_SECONDS)
+            except _Stopped:
+                break
     finally:
         clients.source.close()
         clients.requests.close()
     log.info("retrain worker stopped")
 
 
-def _connect(settings: Settings) -> _Clients:
+def _again(requests: ck.Consumer, message: ck.Message) -> None:
+    """Read a request once more, unless another worker has its partition by now."""
+    try:
+        requests.seek(
+            ck.TopicPartition(message.topic() or "", message.partition() or 0, message.offset())
+        )
+    except ck.KafkaException as error:
+        log.debug("request left to another worker", reason=str(error))
+
+
+def _connect(settings: Settings, stop: threading.Event) -> _Clients:
     common = settings.kafka.librdkafka() | {"log_level": 0}
     reading = common | {
         "isolation.level": "read_committed",
@@ -120,6 +145,8 @@ def _connect(settings: Settings) -> _Clients:
         ),
         ck.Consumer(reading | {"group.id": f"{settings.group}-retrain-source"}),
         ck.Producer(common | {"enable.idempotence": True, "message.max.bytes": MESSAGE_BYTES}),
+        stop,
+        settings.kafka.outage_timeout,
     )
 
 
@@ -142,30 +169,67 @@ def _still_there(settings: Settings, clients: _Clients, message: Any, answered: 
     return time.monotonic()
 
 
+def read_request(settings: Settings, raw: bytes | None) -> tuple[RetrainRequest, str]:
+    """Read a request, and the id of its sensor.
+
+    Raises
+    ------
+    InvalidMessage
+        If it is none, or asks for something that this deployment can't have.
+    """
+    request = decode(raw, RetrainRequest)
+    source = request.range
+    if request.sensor_id is None:
+        raise InvalidMessage("$.sensor_id", "the id of a sensor")
+    if source.topic != settings.topic("sensors"):
+        raise InvalidMessage("$.range.topic", settings.topic("sensors"))
+    if source.partition >= settings.topics.partitions:
+        raise InvalidMessage("$.range.partition", f"less than {settings.topics.partitions}")
+    if source.to_offset <= source.from_offset:
+        raise InvalidMessage("$.range.to_offset", f"more than {source.from_offset}")
+    return request, request.sensor_id
+
+
+def _send(clients: _Clients, topic: str, **record: Any) -> None:
+    """Write one record; returns when the broker has it."""
+    failures: list[ck.KafkaError] = []
+
+    def delivered(error: ck.KafkaError | None, _: ck.Message) -> None:
+        if error is not None:
+            failures.append(error)
+
+    clients.producer.produce(topic, on_delivery=delivered, **record)
+    clients.producer.flush()
+    if failures:
+        raise ck.KafkaException(failures[0])
+
+
 def _answer(
     settings: Settings, clients: _Clients, message: ck.Message, key: bytes, now: int
 ) -> None:
     try:
-        request = decode(message.value(), RetrainRequest)
-        if request.sensor_id is None:
-            raise InvalidMessage("$.sensor_id", "the id of a sensor")
-        if request.range.topic != settings.topic("sensors"):
-            raise InvalidMessage("$.range.topic", settings.topic("sensors"))
+        request, sensor_id = read_request(settings, message.value())
     except InvalidMessage as error:
-        _dead_letter(settings, clients, message, error)
+        _dead_letter(settings, clients, message, "decode", error)
         return
     started = time.monotonic()
     try:
-        record = _retrain(settings, clients, request, request.sensor_id, key, now)
+        record = _retrain(settings, clients, request, sensor_id, key, now)
     except (_Refused, SnapshotError) as error:
-        record = _record(request, request.sensor_id, 0, "rejected", now, reason=str(error))
-    clients.producer.produce(
+        record = _record(request, sensor_id, 0, "rejected", now, reason=str(error))
+    except (DriftlineError, ck.KafkaException, _Stopped):
+        raise
+    except Exception as error:
+        log.error("defect while answering a request", request=request.id, exc_info=error)
+        _dead_letter(settings, clients, message, "processing", error)
+        return
+    _send(
+        clients,
         settings.topic("models"),
-        key=request.sensor_id.encode(),
+        key=sensor_id.encode(),
         value=encode(record),
         partition=request.range.partition,
     )
-    clients.producer.flush()
     log.info(
         "retrain request answered",
         request=request.id,
@@ -189,12 +253,12 @@ def _retrain(
     if sensor is None:
         raise _Refused(f"no checkpoint of {settings.group!r} knows {sensor_id}")
     champion = sensor.champion.learner
-    readings = list(_readings(clients.source, source, sensor_id))
+    readings = list(_readings(clients, source, sensor_id))
     if not readings:
         raise _Refused("no record of the range is kept any more")
     labels: Iterator[Label] | tuple[()] = ()
     if champion.needs_label:
-        labels = _labels(clients.source, settings.topic("labels"), source.partition, sensor_id)
+        labels = _labels(clients, settings.topic("labels"), source.partition, sensor_id)
     policy = settings.for_sensor(sensor_id).policy
     result = fit_and_evaluate(readings, labels, champion, policy)
     if not result.better:
@@ -247,10 +311,10 @@ def _record(
     )
 
 
-def _readings(consumer: ck.Consumer, source: SourceRange, sensor_id: str) -> Iterator[Reading]:
+def _readings(clients: _Clients, source: SourceRange, sensor_id: str) -> Iterator[Reading]:
     """Yield the sensor's events of the range; what was dead-lettered is passed over."""
     for message in _read(
-        consumer, source.topic, source.partition, source.from_offset, source.to_offset
+        clients, source.topic, source.partition, source.from_offset, source.to_offset
     ):
         try:
             reading = decode_reading(message.value())
@@ -261,10 +325,12 @@ def _readings(consumer: ck.Consumer, source: SourceRange, sensor_id: str) -> Ite
             yield msgspec.structs.replace(reading, event_id=event_id)
 
 
-def _labels(consumer: ck.Consumer, topic: str, partition: int, sensor_id: str) -> Iterator[Label]:
+def _labels(clients: _Clients, topic: str, partition: int, sensor_id: str) -> Iterator[Label]:
     """Yield all labels of the sensor that are kept; those of a range may come much later."""
-    low, high = consumer.get_watermark_offsets(ck.TopicPartition(topic, partition), timeout=10.0)
-    for message in _read(consumer, topic, partition, low, high):
+    low, high = clients.source.get_watermark_offsets(
+        ck.TopicPartition(topic, partition), timeout=10.0
+    )
+    for message in _read(clients, topic, partition, low, high):
         try:
             label = decode_label(message.value())
         except InvalidMessage:
@@ -274,13 +340,20 @@ def _labels(consumer: ck.Consumer, topic: str, partition: int, sensor_id: str) -
 
 
 def _read(
-    consumer: ck.Consumer, topic: str, partition: int, start: int, end: int
+    clients: _Clients, topic: str, partition: int, start: int, end: int
 ) -> Iterator[ck.Message]:
-    consumer.assign([ck.TopicPartition(topic, partition, start)])
+    """Yield the records from `start` up to, not including, `end`; fewer if fewer are kept."""
+    clients.source.assign([ck.TopicPartition(topic, partition, start)])
+    answered = time.monotonic()
     while True:
-        message = consumer.poll(POLL_SECONDS)
+        if clients.stop.is_set():
+            raise _Stopped
+        message = clients.source.poll(POLL_SECONDS)
         if message is None:
+            if time.monotonic() - answered > clients.outage_timeout:
+                raise BrokerGone(f"{topic}[{partition}]: no answer (kafka.outage_timeout)")
             continue
+        answered = time.monotonic()
         error = message.error()
         if error is not None:
             if error.code() == ck.KafkaError._PARTITION_EOF:
@@ -288,13 +361,15 @@ def _read(
             continue
         if message.offset() >= end:
             return
-        yield message
+        # A start beyond the end of the topic begins at its beginning.
+        if message.offset() >= start:
+            yield message
         if message.offset() == end - 1:
             return
 
 
 def _dead_letter(
-    settings: Settings, clients: _Clients, message: ck.Message, error: InvalidMessage
+    settings: Settings, clients: _Clients, message: ck.Message, stage: str, error: Exception
 ) -> None:
     letter = DeadLetter(
         key=message.key(),
@@ -304,11 +379,12 @@ def _dead_letter(
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
-        stage="decode",
+        stage=stage,
         exception_class=f"{type(error).__module__}.{type(error).__qualname__}",
         message=str(error),
     )
-    clients.producer.produce(
+    _send(
+        clients,
         settings.topic("dead-letters"),
         key=message.key(),
         value=message.value(),
@@ -316,5 +392,4 @@ def _dead_letter(
         timestamp=message.timestamp()[1],
         partition=message.partition() or 0,
     )
-    clients.producer.flush()
     log.warning("retrain request refused", reason=str(error))
