@@ -11,7 +11,7 @@ import orjson
 from faust.types import TP
 
 from schemas.settings import Settings
-from schemas.timestamps import format_timestamp
+from schemas.timestamps import MAX_US, format_timestamp
 from streams.metrics import Metrics
 from streams.records import Counts, Outgoing
 from streams.web.health import PartitionStatus
@@ -172,5 +172,12 @@ def _dead_letter(effect: Outgoing) -> dict[str, Any]:
         "partition": int(headers.get(f"{prefix}partition", "0")),
         "offset": int(headers.get(f"{prefix}offset", "0")),
         "message": headers.get(f"{prefix}exception.message", ""),
-        "ts": None if effect.timestamp is None else format_timestamp(effect.timestamp * 1000),
+        "ts": _time(effect.timestamp),
     }
+
+
+def _time(milliseconds: int | None) -> str | None:
+    """Return a Kafka time as text; None if it is none, as far as a producer may set it."""
+    if milliseconds is None or not 0 <= milliseconds * 1000 <= MAX_US:
+        return None
+    return format_timestamp(milliseconds * 1000)
