@@ -173,14 +173,18 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             if records or not self.flow_active:
                 await self._seek_back(records)
             return
+        before = {tp: self.delivered.get(tp) for tp in records}
         for tp, fetched in records.items():
             self.delivered[tp] = fetched[-1].offset + 1
         self.drained = dict(self._thread.fetched_to)
         for tp, fetched in records.items():
+            after = before[tp]
             for start in range(0, len(fetched), MAX_SLICE):
                 if not self.flow_active or generation != self.app.consumer_generation_id:
                     return
-                yield tp, _slice(tp, fetched[start : start + MAX_SLICE], generation)
+                part = fetched[start : start + MAX_SLICE]
+                yield tp, _slice(tp, part, generation, after)
+                after = part[-1].offset + 1
 
     async def _seek_back(self, dropped: Mapping[TP, Sequence[Any]]) -> None:
         """Fetch again from the committed offsets: what is durable by then is skipped.
@@ -193,6 +197,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         except (KafkaError, AssertionError) as error:
             log.warning("could not seek back", reason=f"{type(error).__name__}: {error}")
         await self._thread.rewind({tp: records[0].offset for tp, records in dropped.items()})
+        self.delivered.clear()
+        self.drained.clear()
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Keep no book of gaps: offsets are committed by position."""
@@ -226,7 +232,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self.drained.clear()
 
 
-def _slice(tp: TP, records: list[Any], generation: int) -> ConsumerMessage:
+def _slice(tp: TP, records: list[Any], generation: int, after: int | None) -> ConsumerMessage:
+    """Make a message of records; its key is where the slice before it ended, None for the first."""
     last = records[-1]
     return ConsumerMessage(
         tp.topic,
@@ -235,7 +242,7 @@ def _slice(tp: TP, records: list[Any], generation: int) -> ConsumerMessage:
         last.timestamp / 1000.0,
         last.timestamp_type,
         None,
-        None,
+        after,
         records,
         None,
         0,

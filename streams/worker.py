@@ -150,8 +150,13 @@ class Worker:
         if opening is not None:
             await asyncio.shield(opening)
         partition = self._partitions.get(message.partition)
-        if partition is None or not partition.ready or self._stale(message):
+        if partition is None or not partition.ready or partition.suspended:
             return
+        if self._stale(message):
+            return
+        if partition.pipeline.position.get(message.topic, 0) < (message.key or 0):
+            # The slice before it was not processed: to go on would skip what was in it.
+            raise RuntimeError(f"{message.tp}: a slice is missing before offset {message.key}")
         counts = await partition.process(self._kinds[message.topic], message.value)
         if counts is not None:
             self._count(counts)

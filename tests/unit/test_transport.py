@@ -193,6 +193,15 @@ def test_a_long_fetch_is_several_slices_in_order(consumer: Any) -> None:
     assert [len(message.value) for message in messages] == [transport.MAX_SLICE, 1]
 
 
+def test_a_slice_tells_where_the_one_before_it_ended(consumer: Any) -> None:
+    (first,) = fetched(consumer, 3, 4, 7, to=9)
+    (second,) = fetched(consumer, 9, to=10)
+    long = fetched(consumer, *range(10, 11 + transport.MAX_SLICE), to=11 + transport.MAX_SLICE)
+    assert first.key is None
+    assert second.key == 8
+    assert [message.key for message in long] == [10, 10 + transport.MAX_SLICE]
+
+
 def test_the_position_is_committed_while_records_are_on_their_way(consumer: Any) -> None:
     fetched(consumer, 3, 4, 7, to=9)
     assert consumer.committable(HERE, 4) == 4
