@@ -7,12 +7,13 @@ import signal
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
 from confluent_kafka.admin import OffsetSpec
 
-from tests.brokers import KafkaServer, admin
+from tests.brokers import KafkaServer, admin, wait_for
 from tests.deployment import STOP_SECONDS, Deployment, WorkerProcess
 
 Kind = Literal["workers", "broker"]
@@ -148,11 +149,17 @@ class Supervisor:
             self.workers.append(self.deployment.start())
 
     def stop(self) -> None:
-        """End all workers with SIGTERM."""
-        for worker in self.workers:
+        """End all workers with SIGTERM; one that was killed has ended already."""
+        left = [worker for worker in self.workers if worker not in self.killed]
+        for worker in left:
             worker.send(signal.SIGCONT)
+            wait_for(
+                lambda: worker.exit_code is not None or catches(worker, signal.SIGTERM),  # noqa: B023
+                START_SECONDS,
+                f"worker {worker.number} does not come to catch SIGTERM",
+            )
             worker.send(signal.SIGTERM)
-        for worker in self.workers:
+        for worker in left:
             try:
                 self._judge(worker, worker.wait(STOP_SECONDS), "after the last SIGTERM", asked=True)
             except AssertionError as error:
@@ -278,3 +285,10 @@ class Supervisor:
 
     def _say(self, text: str) -> None:
         self.done.append(f"{time.monotonic() - self._began:5.1f} s  {text}")
+
+
+def catches(worker: WorkerProcess, number: signal.Signals) -> bool:
+    """Tell whether a worker has come so far as to handle a signal itself."""
+    status = Path(f"/proc/{worker.process.pid}/status").read_text()
+    mask = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(mask.split()[1], 16) >> (number - 1) & 1)
