@@ -109,30 +109,37 @@ def _sample(pid: int, port: int) -> dict[str, float]:
     }
 
 
+def _fill(bootstrap: str, prefix: str, messages: Iterator[tuple[bytes, bytes]]) -> str:
+    """Create the topics of one round and produce its events; return the name of their topic."""
+    settings = load_settings(
+        None,
+        {
+            "kafka.bootstrap_servers": bootstrap,
+            "topics.prefix": prefix,
+            "topics.partitions": PARTITIONS,
+        },
+    )
+    topics.create(settings)
+    topic = settings.topic("sensors")
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for made in admin.create_topics([NewTopic(f"{topic}-alerts", PARTITIONS, 1)]).values():
+        made.result()
+    produce(bootstrap, topic, messages)
+    return topic
+
+
 def run(count: int, sensors: int, rounds: int) -> list[dict[str, Any]]:
     """Measure `rounds` pairs and return the raw results."""
     results = []
     with tempfile.TemporaryDirectory(prefix="driftline-bench-") as scratch:
         server = KafkaServer(Path(scratch) / "kafka").start()
         try:
-            bootstrap = server.bootstrap_servers
-            settings = load_settings(
-                None,
-                {
-                    "kafka.bootstrap_servers": bootstrap,
-                    "topics.prefix": "bench",
-                    "topics.partitions": PARTITIONS,
-                },
-            )
-            topics.create(settings)
-            topic = settings.topic("sensors")
-            admin = AdminClient({"bootstrap.servers": bootstrap})
-            for made in admin.create_topics([NewTopic(f"{topic}-alerts", PARTITIONS, 1)]).values():
-                made.result()
-            produce(bootstrap, topic, events(count, sensors))
             for number in range(rounds):
-                by_hand = hand_written(bootstrap, topic, count)
-                durable = worker(bootstrap, settings.topics.prefix, f"bench-{number}", count)
+                # A round has topics and a state of its own: a worker skips what was scored.
+                prefix = f"round-{number}"
+                topic = _fill(server.bootstrap_servers, prefix, events(count, sensors))
+                by_hand = hand_written(server.bootstrap_servers, topic, count)
+                durable = worker(server.bootstrap_servers, prefix, prefix, count)
                 results.append({"hand_written_loop": by_hand, "driftline": durable})
         finally:
             server.kill()
