@@ -80,10 +80,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             for tp, offset in offsets.items()
             if tp in owned
         }
-        if not wanted:
+        consumer = self._ensure_consumer()
+        if not wanted or consumer._coordinator.generation != self.app.consumer_generation_id:
+            # One who was thrown out of the group commits as a stranger, and if the group is
+            # empty just then, the broker takes it: the offsets would go back.
             return False
         try:
-            await self._ensure_consumer().commit(wanted)
+            await consumer.commit(wanted)
         except KafkaError as error:
             # The position in the state topic is what counts; the next checkpoint
             # commits again, and a replayed event is skipped.

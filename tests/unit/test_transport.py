@@ -14,6 +14,7 @@ import aiokafka
 import faust
 import pytest
 from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
 from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 from aiokafka.producer.sender import Sender
@@ -76,6 +77,13 @@ def test_the_thread_commits_in_one_method() -> None:
     thread = driver.AIOKafkaConsumerThread
     assert list(inspect.signature(thread._commit).parameters) == ["self", "offsets"]
     assert "self._commit, offsets" in source(thread.commit)
+
+
+def test_a_coordinator_that_was_thrown_out_has_no_generation() -> None:
+    assert "self.generation = OffsetCommitRequest.DEFAULT_GENERATION_ID" in source(
+        GroupCoordinator.reset_generation
+    )
+    assert "self._coordinator = GroupCoordinator(" in source(aiokafka.AIOKafkaConsumer)
 
 
 def test_the_thread_leaves_in_one_method() -> None:
@@ -274,3 +282,22 @@ async def test_records_belong_to_the_generation_in_which_their_fetch_ended(
 
 def test_an_assignment_that_has_ended_returns_nothing_of_what_it_fetched() -> None:
     assert "assignment.active" in source(FetchResult.check_assignment)
+
+
+@pytest.mark.parametrize(("generation", "committed"), [(5, True), (4, False), (-1, False)])
+async def test_only_a_member_of_the_present_generation_commits(
+    monkeypatch: pytest.MonkeyPatch, generation: int, committed: bool
+) -> None:
+    thread = transport.ConsumerThread.__new__(transport.ConsumerThread)
+    thread.app = SimpleNamespace(consumer_generation_id=5)
+    asked = []
+
+    async def commit(offsets: Any) -> None:
+        asked.append(offsets)
+
+    monkeypatch.setattr(transport.ConsumerThread, "assignment", lambda _: {HERE})
+    thread._consumer = SimpleNamespace(
+        _coordinator=SimpleNamespace(generation=generation), commit=commit
+    )
+    assert await thread._commit({HERE: 7}) is committed
+    assert len(asked) == committed
