@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.brokers import EmbeddedServer, KafkaServer
+
+# A shell starts what it puts into the background with SIGINT ignored, and all that is started
+# from there inherits it: Ctrl-C could not be tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
