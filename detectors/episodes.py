@@ -46,19 +46,27 @@ class Episodes:
     ----------
     quiet_events
         Events without a finding that end an episode; at least 1.
+
+    Attributes
+    ----------
+    quiet
+        Events since the last finding of the open episode; 0 while there is none.
     """
 
-    __slots__ = ("_detector", "_drifted", "_id", "_quiet", "_signal", "quiet_events")
+    __slots__ = ("_detector", "_drifted", "_id", "_signal", "quiet", "quiet_events")
 
     def __init__(self, quiet_events: int) -> None:
         if quiet_events < 1:
             raise ConfigurationError("episodes.quiet_events", quiet_events, "an integer at least 1")
         self.quiet_events = quiet_events
+        self._close()
+
+    def _close(self) -> None:
         self._id: str | None = None
         self._signal = ""
         self._detector = ""
         self._drifted = False
-        self._quiet = 0
+        self.quiet = 0
 
     @property
     def open(self) -> bool:
@@ -87,7 +95,7 @@ class Episodes:
         """
         if not findings:
             return self._quiet_event() if self._id is not None else []
-        self._quiet = 0
+        self.quiet = 0
         signal, finding = next((pair for pair in findings if pair[1].kind == "drift"), findings[0])
         opens = self._id is None
         if opens:
@@ -102,12 +110,11 @@ class Episodes:
         return [self._event(finding.kind, signal, finding.detector, finding)]
 
     def _quiet_event(self) -> list[EpisodeEvent]:
-        self._quiet += 1
-        if self._quiet < self.quiet_events:
+        self.quiet += 1
+        if self.quiet < self.quiet_events:
             return []
         recovered = self._event("recovered", self._signal, self._detector, None)
-        self._id = None
-        self._quiet = 0
+        self._close()
         return [recovered]
 
     def _event(

@@ -126,6 +126,9 @@ class _Side:
     __slots__ = ("before", "began", "since", "sum")
 
     def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
         self.sum = 0.0
         self.began: Position | None = None
         self.before = _Moments()
@@ -181,7 +184,7 @@ class _Attached:
 
     def _warning(self) -> Kind | None:
         if not self.detector.warning_detected or (self.bit and self.ones < FEWEST_ONES):
-            self.calm += 1
+            self.calm = min(self.calm + 1, PATIENCE)
             return None
         begins = self.calm >= PATIENCE
         self.calm = 0
@@ -374,8 +377,8 @@ class SignalMonitor:
                 side.begin(at, seen)
             side.sum = total
             side.since.add(x)
-        else:
-            side.sum = 0.0
+        elif side.sum > 0.0:
+            side.clear()
         side = self._down
         evidence = -z - ALLOWANCE
         total = side.sum + evidence
@@ -384,8 +387,8 @@ class SignalMonitor:
                 side.begin(at, seen)
             side.sum = total
             side.since.add(x)
-        else:
-            side.sum = 0.0
+        elif side.sum > 0.0:
+            side.clear()
         seen.add(usual)
 
         found: list[tuple[_Attached, Kind]] = []

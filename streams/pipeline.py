@@ -11,9 +11,11 @@ import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import structlog
 
 from learners.snapshot import dumps, loads, signing_key, verify
+from schemas import columns, compiled
 from schemas.codec import cloud_event_headers, decode, decode_label, decode_reading, encode
 from schemas.dead_letter import DeadLetter
 from schemas.errors import InvalidMessage
@@ -27,13 +29,17 @@ from schemas.events import (
     RetrainRequest,
 )
 from schemas.settings import Settings, TopicName
+from streams.bank import bank as rows_of
+from streams.bank import step
+from streams.bank.layout import bank_layout
 from streams.changelog import Restored
 from streams.context import Context
 from streams.handlers import HANDLERS, NOTHING
 from streams.metrics import dead_letter_reason
 from streams.records import INPUTS, Counts, Outgoing, Record
-from streams.rows import join_parts, split_parts
+from streams.rows import PART_BYTES, join_parts, split_parts
 from streams.sensor import Sensor, Stored, new_sensor, refit
+from streams.slices import Slice
 
 log = structlog.get_logger("driftline.pipeline")
 
@@ -72,18 +78,18 @@ class Live:
     journal
         What it took in since the last checkpoint: played again over the last stored state
         if a record brings out a defect.
-    recovered
-        Its state after the last defect, pickled, and the journal begins there: a second defect
-        is not to play all of it once more. None if there was none since the last checkpoint.
+    base
+        Its state where the journal begins, if that is not what was stored last: as it was in its
+        row, or, pickled, after a defect (a second one is not to play all of it once more).
     """
 
-    __slots__ = ("context", "journal", "recovered", "sensor")
+    __slots__ = ("base", "context", "journal", "sensor")
 
     def __init__(self, sensor: Sensor, context: Context) -> None:
         self.sensor = sensor
         self.context = context
         self.journal: list[tuple[str, Any, Record]] = []
-        self.recovered: bytes | None = None
+        self.base: bytes | None = None
 
 
 class Pipeline:
@@ -113,6 +119,10 @@ class Pipeline:
         self._inputs: Mapping[str, str] = {kind: settings.topic(kind) for kind in INPUTS}
         self._outputs = {kind: settings.topic(name) for kind, name in _TOPIC_OF.items()}
         self._dead_letters = settings.topic("dead-letters")
+        layout = bank_layout(settings) if compiled.AVAILABLE else None
+        self._ordinary = settings.variants()[0]
+        self._bank = None if layout is None else rows_of.Bank(layout, self._ordinary, self._key)
+        self._readings = columns.Readings()
         self._live: dict[str, Live] = {}
         self._stored: dict[str, bytes] = {}
         self._waiting: dict[str, dict[str, bytes]] = {}
@@ -122,7 +132,8 @@ class Pipeline:
     @property
     def sensors(self) -> int:
         """How many sensors are in state here, restored ones included."""
-        return len(self._stored.keys() | self._live.keys())
+        banked = 0 if self._bank is None else self._bank.held
+        return len(self._stored.keys() | self._live.keys()) + banked
 
     def restore(self, restored: Restored) -> None:
         """Take over what the state topic holds. Rows are read when their sensor is next seen.
@@ -133,12 +144,21 @@ class Pipeline:
             If a row was not signed with this deployment's key.
         """
         self.position = dict(restored.position.offsets)
+        banked: list[tuple[str, bytes]] = []
         for (kind, sensor_id, *rest), row in join_parts(restored.rows).items():
-            verify(row, self._key)
-            if kind == "sensor":
-                self._stored[sensor_id] = row
-            else:
+            if kind != "sensor":
+                verify(row, self._key)
                 self._waiting.setdefault(sensor_id, {})[rest[0]] = row
+            elif not row.startswith(rows_of.MAGIC):
+                verify(row, self._key)
+                self._stored[sensor_id] = row
+            elif self._bank is not None and self._is_ordinary(sensor_id):
+                banked.append((sensor_id, row))
+            else:
+                rows_of.verified(row, self._key)
+                self._stored[sensor_id] = row
+        if self._bank is not None:
+            self._stored.update(self._bank.restore(banked))
 
     def process(self, kind: str, records: Sequence[Record]) -> Counts:
         """Take in a slice of one input topic.
@@ -153,12 +173,17 @@ class Pipeline:
         counts = Counts()
         topic = self._inputs[kind]
         position = self.position.get(topic, 0)
-        for record in records:
-            if record.offset < position:
-                counts.skipped += 1
-                continue
-            self._take_in(kind, record, counts)
-            position = record.offset + 1
+        if kind == "sensors" and self._bank is not None and isinstance(records, Slice):
+            self._take_columns(self._bank, records, position, counts)
+            if len(records):
+                position = max(position, records.last_offset + 1)
+        else:
+            for record in records:
+                if record.offset < position:
+                    counts.skipped += 1
+                    continue
+                self._take_in(kind, record, counts)
+                position = record.offset + 1
         self.position[topic] = position
         if kind == "sensors" and records:
             self.last_timestamp = records[-1].timestamp
@@ -170,7 +195,7 @@ class Pipeline:
         rows: list[tuple[bytes, bytes | None]] = []
         for sensor_id, live in self._touched.items():
             live.journal = []
-            live.recovered = None
+            live.base = None
             if live.sensor.blank:
                 stored = self._stored.pop(sensor_id, None)
                 if stored is not None:
@@ -190,6 +215,9 @@ class Pipeline:
             rows += split_parts(["sensor", sensor_id], row, len(self._stored.get(sensor_id, b"")))
             self._stored[sensor_id] = row
         self._touched = {}
+        if self._bank is not None:
+            for sensor_id, row in self._bank.take():
+                rows += split_parts(["sensor", sensor_id], row)
         return effects, rows
 
     def drain(self) -> list[Outgoing]:
@@ -200,28 +228,82 @@ class Pipeline:
     def sensor(self, sensor_id: str) -> Sensor | None:
         """Return the state of a sensor, None if it is not known here."""
         live = self._live.get(sensor_id)
-        if live is None and sensor_id not in self._stored:
-            return None
-        return (live or self._load(sensor_id)).sensor
+        if live is not None:
+            return live.sensor
+        number = -1 if self._bank is None else self._bank.here(sensor_id)
+        if self._bank is not None and number >= 0:
+            return self._bank.get(number)
+        return self._load(sensor_id).sensor if sensor_id in self._stored else None
 
     def sensor_ids(self) -> Iterator[str]:
         """Yield the ids of all sensors in state."""
         yield from self._stored.keys() | self._live.keys()
+        if self._bank is not None:
+            yield from self._bank.ids()
 
-    def _take_in(self, kind: str, record: Record, counts: Counts) -> None:
+    def _take_columns(
+        self, bank: rows_of.Bank, events: Slice, position: int, counts: Counts
+    ) -> None:
+        """Take sensor events in order: the usual ones compiled, each other one by `_take_in`."""
+        readings, stop = self._readings, len(events)
+        at = int(np.searchsorted(events.offsets, position))
+        counts.skipped += at
+        columns.read(events.data, events.value_at, events.value_length, readings, stop)
+        while at < stop:
+            begins = at
+            at, why = bank.run(at, stop, readings, events.data, events.offsets)
+            if at > begins:
+                counts.scored += at - begins
+                counts.last_event_ts = int(readings.ts[at - 1])
+            if why == step.END:
+                return
+            if why == step.UNKNOWN:
+                name_at = readings.id_at[at]
+                name = events.data[name_at : name_at + readings.id_length[at]].tobytes()
+                sensor_id = name.decode()
+                if not self._is_known(sensor_id) and self._is_ordinary(sensor_id):
+                    bank.add(name)
+                    continue
+            live = self._take_in("sensors", events[at], counts)
+            if live is not None:
+                self._put_away(bank, live)
+            at += 1
+
+    def _is_known(self, sensor_id: str) -> bool:
+        return any(sensor_id in known for known in (self._live, self._stored, self._waiting))
+
+    def _is_ordinary(self, sensor_id: str) -> bool:
+        return self._settings.for_sensor(sensor_id) is self._ordinary
+
+    def _put_away(self, bank: rows_of.Bank, live: Live) -> None:
+        """Hold a sensor in a row again, if that can be."""
+        sensor_id = live.sensor.sensor_id
+        if (
+            live.context.sensor_settings is self._ordinary
+            and sensor_id not in self._waiting
+            # Parts that a smaller row no longer has are deleted at the next checkpoint only.
+            and len(self._stored.get(sensor_id, b"")) <= PART_BYTES
+            and bank.put(live.sensor)
+        ):
+            self._stored.pop(sensor_id, None)
+            self._touched.pop(sensor_id, None)
+            del self._live[sensor_id]
+
+    def _take_in(self, kind: str, record: Record, counts: Counts) -> Live | None:
+        """Take one record; return what its sensor now is, None if that was not touched."""
         try:
             event = _DECODERS[kind](record.value)
         except InvalidMessage as error:
             self._dead_letter(kind, record, "decode", error, counts)
-            return
+            return None
         except Exception as error:
             log.error("defect while decoding a record", topic=self._inputs[kind], exc_info=error)
             self._dead_letter(kind, record, "processing", error, counts)
-            return
+            return None
         sensor_id = event.sensor_id
         live = self._live.get(sensor_id)
         if live is None:
-            live = self._live[sensor_id] = self._load(sensor_id)
+            live = self._live[sensor_id] = self._take_out(sensor_id) or self._load(sensor_id)
         try:
             effects = self._handle(kind, live, event, record, counts)
         except InvalidMessage as error:
@@ -237,6 +319,8 @@ class Pipeline:
             if not self._drop_if_unknown(sensor_id, live):
                 live.journal.append((kind, event, record))
                 self._touched[sensor_id] = live
+                return live
+        return None
 
     def _handle(
         self, kind: str, live: Live, event: Any, record: Record, counts: Counts
@@ -271,12 +355,28 @@ class Pipeline:
             self._outputs[type(message)], sensor_id.encode(), encode(message), tuple(headers)
         )
 
+    def _take_out(self, sensor_id: str) -> Live | None:
+        """Make an object of a sensor that is a row of the bank; None if it is none."""
+        bank = self._bank
+        number = -1 if bank is None else bank.here(sensor_id)
+        if bank is None or number < 0:
+            return None
+        context = Context(self._settings, self._ordinary, self._partition, self._key)
+        live = Live(bank.get(number), context)
+        live.base = bank.stored(number)
+        bank.elsewhere[number] = 1
+        if bank.dirty[number]:
+            self._touched[sensor_id] = live
+        return live
+
     def _load(self, sensor_id: str) -> Live:
         """Read a sensor's row as it stood at the last checkpoint, or begin a new one."""
         settings = self._settings.for_sensor(sensor_id)
         row = self._stored.get(sensor_id)
         if row is None:
             sensor = new_sensor(sensor_id, settings)
+        elif row.startswith(rows_of.MAGIC):
+            sensor = rows_of.read(row, self._key, sensor_id, settings)
         else:
             stored = loads(row, self._key)
             assert isinstance(stored, Stored)
@@ -287,17 +387,22 @@ class Pipeline:
 
     def _undo(self, sensor_id: str, broken: Live) -> None:
         """Bring a sensor back to where it was before a record that could not be processed."""
-        if broken.recovered is None:
+        base, context = broken.base, broken.context
+        if base is None:
             live = self._load(sensor_id)
+        elif base.startswith(rows_of.MAGIC):
+            settings = context.sensor_settings
+            live = Live(rows_of.read(base, self._key, sensor_id, settings), context)
         else:
-            live = Live(pickle.loads(broken.recovered), broken.context)  # noqa: S301 - made below
+            live = Live(pickle.loads(base), context)  # noqa: S301 - made below
         for kind, event, record in broken.journal:
             self._handle(kind, live, event, record, Counts())
         self._live[sensor_id] = live
         if sensor_id in self._touched:
-            live.recovered = pickle.dumps(live.sensor)
+            live.base = pickle.dumps(live.sensor)
             self._touched[sensor_id] = live
         else:
+            live.base = base
             self._drop_if_unknown(sensor_id, live)
 
     def _drop_if_unknown(self, sensor_id: str, live: Live) -> bool:

@@ -184,10 +184,10 @@ def try_out(settings: Settings) -> None:
         For a model or a detector that can't be made as configured.
     """
     for variant in settings.variants():
-        _untrained(variant)
+        untrained(variant)
         _try_detectors(variant)
         for signal in ("value", "error", "label", "prediction", "missing", "feature"):
-            _monitor(signal, variant)
+            monitor_of(signal, variant)
 
 
 def _try_detectors(settings: SensorSettings) -> None:
@@ -212,7 +212,7 @@ def new_sensor(sensor_id: str, settings: SensorSettings) -> Sensor:
         Champion(
             sensor_id,
             1,
-            _untrained(settings),
+            untrained(settings),
             settings.policy.margin,
             settings.policy.challenger_events,
         ),
@@ -239,15 +239,27 @@ def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
     sensor = Sensor(**stored.values, pending=_pending(settings))
     sensor.pending.restore_head(stored.head)
     now = fingerprint(settings)
-    if stored.fingerprints["learner"] != now["learner"]:
-        sensor.champion.swap_in(_untrained(settings))
+    return fitted(
+        sensor,
+        settings,
+        same_learner=stored.fingerprints["learner"] == now["learner"],
+        same_detectors=stored.fingerprints["detectors"] == now["detectors"],
+    )
+
+
+def fitted(
+    sensor: Sensor, settings: SensorSettings, *, same_learner: bool, same_detectors: bool
+) -> Sensor:
+    """Make a restored sensor fit the configuration as it is now; see `refit`."""
+    if not same_learner:
+        sensor.champion.swap_in(untrained(settings))
         sensor.champion.previous = None
         sensor.candidate = None
         forget_error(sensor)
         for signal in ("label", "prediction"):
             # Another task's labels are another kind of signal.
             sensor.monitors.pop(signal, None)
-    if stored.fingerprints["detectors"] != now["detectors"]:
+    if not same_detectors:
         sensor.monitors = {}
     sensor.episodes.quiet_events = settings.episodes.quiet_events
     sensor.champion.margin = settings.policy.margin
@@ -346,7 +358,7 @@ def _template(settings: str) -> Learner:
     return create(LearnerSettings.model_validate_json(settings), SEED)
 
 
-def _untrained(settings: SensorSettings) -> Learner:
+def untrained(settings: SensorSettings) -> Learner:
     """Return an untrained learner; making one is slow, so it is made once for all sensors."""
     return _template(settings.learner.model_dump_json()).fresh()
 
@@ -452,13 +464,14 @@ def _feed(
 ) -> None:
     monitor = sensor.monitors.get(signal)
     if monitor is None:
-        monitor = sensor.monitors[signal] = _monitor(signal, settings)
+        monitor = sensor.monitors[signal] = monitor_of(signal, settings)
     found = monitor.update(x, at)
     if found:
         findings.extend((signal, finding) for finding in found)
 
 
-def _monitor(signal: str, settings: SensorSettings) -> SignalMonitor:
+def monitor_of(signal: str, settings: SensorSettings) -> SignalMonitor:
+    """Return a monitor that has seen nothing of a signal yet."""
     family = family_of(signal)
     classes = settings.learner.task == "classification"
     bits = signal == "missing" or (classes and signal in ("error", "label"))

@@ -1,0 +1,92 @@
+"""Compiled functions: numba where it is installed, and a way to tell whether it is.
+
+What is compiled here is never the only way to do a thing: every caller has a plain path, which
+says what is meant, is tested to give the same to the last bit, and is taken where numba is missing.
+
+The machine code is kept in ``driftline/<digest>`` in ``$XDG_CACHE_HOME`` (``~/.cache``), or where
+``NUMBA_CACHE_DIR`` says; the digest is that of all sources. Numba itself looks at the file of the
+outermost function alone, and would go on with a callee as it was before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+try:
+    import numba as _numba
+except ImportError:
+    numba: Any = None
+else:
+    numba = _numba
+
+__all__ = ["AVAILABLE", "allocating", "compiled", "inlined"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+AVAILABLE: Final = numba is not None
+"""Whether compiled functions are compiled. If not, nobody is to call them: they are slow."""
+
+_PACKAGES: Final = ("schemas", "detectors", "learners", "streams")
+
+
+def compiled(function: F) -> F:
+    """Compile a function on its first call, and keep the result on disk.
+
+    No fast-math: results are those of the same operations in Python, in the same order. A division
+    by zero gives an infinity or NaN instead of an exception. The interpreter's lock is released.
+
+    The function makes no arrays (slices of others are none). Numba then counts no references to
+    them, which takes it longer than many a step in here.
+    """
+    return _made(function, _nrt=False)
+
+
+def inlined(function: F) -> F:
+    """Compile a function into those that call it: for steps of a few instructions."""
+    return _made(function, _nrt=False, inline="always")
+
+
+def allocating(function: F) -> F:
+    """Compile a function that makes arrays, otherwise as `compiled` does."""
+    return _made(function, _nrt=True)
+
+
+def _made(function: F, **options: Any) -> F:
+    if numba is None:
+        return function
+    made: F = numba.njit(cache=_KEPT, error_model="numpy", nogil=True, **options)(function)
+    return made
+
+
+def _digest() -> str:
+    root = Path(__file__).parent.parent
+    found = hashlib.sha256()
+    for package in _PACKAGES:
+        for source in sorted((root / package).rglob("*.py")):
+            status = source.stat()
+            found.update(f"{source}{status.st_size}{status.st_mtime_ns}".encode())
+    return found.hexdigest()[:16]
+
+
+def _keep_on_disk() -> bool:
+    """Choose where machine code is kept; False if nowhere can be written to."""
+    if numba is None or "NUMBA_CACHE_DIR" in os.environ:
+        return numba is not None
+    home = os.environ.get("XDG_CACHE_HOME")
+    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
+    place = base / "driftline" / _digest()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    if not os.access(place, os.W_OK):
+        return False
+    numba.config.CACHE_DIR = str(place)
+    return True
+
+
+_KEPT: Final = _keep_on_disk()

@@ -1,0 +1,362 @@
+"""The ordinary sensors of one partition as rows of arrays, worked on by compiled code."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from learners.snapshot import dumps, loads
+from schemas.columns import Readings
+from schemas.errors import SnapshotError
+from schemas.settings import Detectors, LearnerSettings, SensorSettings
+from streams.bank import packing, step
+from streams.bank.layout import Layout, detectors_print, layout_of, learner_print
+from streams.bank.names import Names
+from streams.bank.transfer import (
+    Row,
+    add_beside,
+    beside,
+    freeze,
+    new_row,
+    thaw_counts,
+    thaw_learner,
+    thaw_monitors,
+)
+from streams.sensor import Sensor, fitted, new_sensor
+
+MAGIC: Final = b"DLR1"
+_SIGNATURE: Final = 16
+_PRINT: Final = 8
+_HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
+_SECTIONS: Final = 3
+_GROWTH: Final = 1.25
+_SMALLEST: Final = 64
+
+
+_Six: TypeAlias = tuple[Any, Any, Any, Any, Any, Any]
+
+
+class Bank:
+    """Rows of one partition.
+
+    Parameters
+    ----------
+    layout
+        What they have in common.
+    settings
+        Of the sensors that may have a row here: no others.
+    key
+        Signs what is stored.
+
+    Attributes
+    ----------
+    names
+        Sensor ids by row.
+    elsewhere
+        By row: whether the sensor is an object just now, so that its row is out of date.
+    dirty
+        By row: whether it has changed since it was last stored.
+    """
+
+    def __init__(self, layout: Layout, settings: SensorSettings, key: bytes) -> None:
+        self.names = Names()
+        self.layout = layout
+        self.settings = settings
+        self._key = key
+        self._blank = new_row(layout)
+        self._scratch = new_row(layout)
+        self._beside: dict[int, bytes] = {}
+        self._capacity = 0
+        blank = self._blank
+        self._arrays: _Six = (
+            _empty(blank.floats),
+            _empty(blank.integers),
+            _empty(blank.buffers),
+            _empty(blank.heads),
+            _empty(blank.counts),
+            _empty(blank.buckets),
+        )
+        self.elsewhere = np.zeros(0, np.uint8)
+        self.dirty = np.zeros(0, np.uint8)
+        self._scalars = scalars(layout)
+        spare = new_row(layout)
+        self._spare = (spare.floats, spare.integers, spare.heads, spare.counts, spare.buckets)
+        self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 2 for part in blank.parts)
+
+    def __len__(self) -> int:
+        """Return how many rows are in use, those elsewhere included."""
+        return len(self.names)
+
+    @property
+    def held(self) -> int:
+        """How many sensors rows hold now."""
+        rows = len(self.names)
+        return rows - int(np.count_nonzero(self.elsewhere[:rows]))
+
+    def here(self, sensor_id: str) -> int:
+        """Return the row that holds a sensor now, -1 if none does."""
+        number = self.names.find(sensor_id.encode())
+        return number if number >= 0 and not self.elsewhere[number] else -1
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of the sensors that rows hold now."""
+        for number in range(len(self.names)):
+            if not self.elsewhere[number]:
+                yield self.names[number].decode()
+
+    def add(self, name: bytes) -> int:
+        """Give a sensor that has sent nothing yet a row."""
+        number = self.names.add(name)
+        if number >= self._capacity:
+            self._grow(number + 1)
+        row = self._row(number)
+        blank = self._blank
+        row.floats[:] = blank.floats
+        row.integers[:] = blank.integers
+        row.heads[:] = blank.heads
+        row.counts[:] = blank.counts
+        return number
+
+    def run(
+        self, start: int, stop: int, events: Readings, data: Any, offsets: Any
+    ) -> tuple[int, int]:
+        """Take events in order; see `streams.bank.step.run`."""
+        names = self.names
+        stopped, why = step.run(
+            start,
+            stop,
+            data,
+            events.plain,
+            events.id_at,
+            events.id_length,
+            events.id_hash,
+            events.ts,
+            events.value,
+            offsets,
+            names.hashes,
+            names.numbers,
+            names.arena,
+            names.arena_at,
+            self.elsewhere,
+            self.dirty,
+            *self._arrays,
+            self._spare,
+            self.layout.parameters,
+            self._scalars,
+        )
+        return int(stopped), int(why)
+
+    def put(self, sensor: Sensor) -> bool:
+        """Hold a sensor in a row from now on, if that can be."""
+        if not freeze(sensor, self.layout, self._scratch):
+            return False
+        name = sensor.sensor_id.encode()
+        number = self.names.find(name)
+        if number < 0:
+            number = self.add(name)
+        row = self._row(number)
+        for part, filled in zip(row.parts, self._scratch.parts, strict=True):
+            part[:] = filled
+        values = beside(sensor)
+        if values is None:
+            self._beside.pop(number, None)
+        else:
+            self._beside[number] = dumps(values, self._key)
+        self.elsewhere[number] = 0
+        self.dirty[number] = 1
+        return True
+
+    def get(self, number: int) -> Sensor:
+        """Return the sensor that a row holds, as an object of its own."""
+        sensor_id = self.names[number].decode()
+        sensor, row = new_sensor(sensor_id, self.settings), self._row(number)
+        thaw_counts(sensor, row)
+        thaw_learner(sensor, row)
+        thaw_monitors(sensor, row, self.settings, self.layout)
+        snapshot = self._beside.get(number)
+        if snapshot is not None:
+            add_beside(sensor, loads(snapshot, self._key))
+        return sensor
+
+    def stored(self, number: int) -> bytes:
+        """Return a row as it is stored."""
+        out = np.empty(self._most_bytes, np.uint8)
+        end = self._pack(number, out)
+        return self._sealed(number, out[:end].tobytes())
+
+    def take(self) -> Iterator[tuple[str, bytes]]:
+        """Yield id and stored row of each sensor that changed since the last time."""
+        out = np.empty(self._most_bytes, np.uint8)
+        for number in np.flatnonzero(self.dirty).tolist():
+            self.dirty[number] = 0
+            if not self.elsewhere[number]:
+                end = self._pack(number, out)
+                packed = out[:end].tobytes()
+                yield self.names[number].decode(), self._sealed(number, packed)
+
+    def restore(self, stored: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+        """Take in rows from the state topic.
+
+        Returns
+        -------
+        list of (str, bytes)
+            Those that were written under another configuration: see `read`.
+
+        Raises
+        ------
+        SnapshotError
+            If a row was changed, or written with another key.
+        """
+        prints = self.layout.learner_print + self.layout.detectors_print
+        foreign: list[tuple[str, bytes]] = []
+        bodies: list[bytes] = []
+        first = len(self.names)
+        for sensor_id, row in stored:
+            if verified(row, self._key)[: 2 * _PRINT] != prints:
+                foreign.append((sensor_id, row))
+                continue
+            self.names.add(sensor_id.encode())
+            bodies.append(row[_HEAD:])
+        if not bodies:
+            return foreign
+        self._grow(len(self.names))
+        ends = np.cumsum([len(body) for body in bodies])
+        begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
+        data = np.frombuffer(b"".join(bodies), np.uint8)
+        after = np.empty(len(bodies), np.int64)
+        packing.unpack_all(data, begins, first, *self._arrays, self._scalars, after)
+        for number, (body, begin, end) in enumerate(
+            zip(bodies, begins.tolist(), after.tolist(), strict=True), first
+        ):
+            if end - begin < len(body):
+                self._beside[number] = body[end - begin :]
+        return foreign
+
+    def _row(self, number: int) -> Row:
+        floats, integers, buffers, heads, counts, buckets = self._arrays
+        return Row(
+            floats[number],
+            integers[number],
+            buffers[number],
+            heads[number],
+            counts[number],
+            buckets[number],
+        )
+
+    def _pack(self, number: int, out: Any) -> int:
+        spare_floats, spare_integers = self._spare[:2]
+        return int(
+            packing.pack(
+                *self._row(number).parts,
+                self._scalars,
+                spare_floats,
+                spare_integers,
+                out,
+                0,
+            )
+        )
+
+    def _sealed(self, number: int, packed: bytes) -> bytes:
+        layout = self.layout
+        rest = (
+            layout.learner_print + layout.detectors_print + packed + self._beside.get(number, b"")
+        )
+        return MAGIC + _signature(rest, self._key) + rest
+
+    def _grow(self, wanted: int) -> None:
+        if wanted <= self._capacity:
+            return
+        capacity = max(wanted, int(self._capacity * _GROWTH), _SMALLEST)
+        for array in (*self._arrays, self.elsewhere, self.dirty):
+            # In place: a copy of a large bank would need its memory twice for a moment.
+            array.resize((capacity, *array.shape[1:]), refcheck=False)
+        self._capacity = capacity
+
+
+def _empty(part: Any) -> Any:
+    return np.zeros((0, *part.shape), part.dtype)
+
+
+def scalars(layout: Layout) -> Any:
+    """Return what compiled code is told of a layout; see `streams.bank.step`."""
+    numbers = np.zeros(step.SCALARS, np.int64)
+    numbers[step.LAGS] = layout.lags
+    numbers[step.GRACE] = layout.grace
+    numbers[step.QUIET_EVENTS] = layout.quiet_events
+    numbers[step.WARMUP] = layout.warmup
+    numbers[step.VALUE_ADWIN] = layout.value_adwin
+    numbers[step.ERROR_ADWIN] = layout.error_adwin
+    return numbers
+
+
+def verified(row: bytes, key: bytes) -> bytes:
+    """Return a stored row without its signature.
+
+    Raises
+    ------
+    SnapshotError
+        If it is none, was changed, or was written with another key.
+    """
+    rest = row[len(MAGIC) + _SIGNATURE :]
+    if not row.startswith(MAGIC) or len(row) < _HEAD:
+        raise SnapshotError("state: no row of a sensor")
+    if not hmac.compare_digest(row[len(MAGIC) : len(MAGIC) + _SIGNATURE], _signature(rest, key)):
+        raise SnapshotError(
+            "state: the signature of a row does not fit: it was changed, or signed with another key"
+            " (state.signing_key or state.signing_key_file must be the same on every worker)"
+        )
+    return rest
+
+
+def split(row: bytes) -> tuple[bytes, bytes]:
+    """Return the numbers of a stored row, and the snapshot beside them, empty if there is none."""
+    data, at = np.frombuffer(row, np.uint8), _HEAD
+    for _ in range(_SECTIONS):
+        at += 4 + int(packing.section_length(data, at))
+    return row[len(MAGIC) + _SIGNATURE : at], row[at:]
+
+
+def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
+    """Return the sensor of a stored row, made to fit settings that may have changed since.
+
+    Raises
+    ------
+    SnapshotError
+        As `verified` does.
+    """
+    rest = verified(row, key)
+    data = np.frombuffer(rest, np.uint8)
+    same_learner = rest[:_PRINT] == learner_print(settings)
+    same_detectors = rest[_PRINT : 2 * _PRINT] == detectors_print(settings)
+    # A section that does not fit is not read; any layout will do for what is left of it.
+    fitting = settings.model_copy(
+        update=({} if same_learner else {"learner": LearnerSettings()})
+        | ({} if same_detectors else {"detectors": Detectors()})
+    )
+    layout = layout_of(fitting)
+    assert layout is not None
+    held = new_row(layout)
+    floats, integers = held.floats, held.integers
+    learner_at = packing.unpack_sensor(data, 2 * _PRINT, floats, integers)
+    detectors_at = learner_at + 4 + packing.section_length(data, learner_at)
+    sensor = new_sensor(sensor_id, settings)
+    thaw_counts(sensor, held)
+    if same_learner:
+        packing.unpack_learner(data, learner_at, floats)
+        thaw_learner(sensor, held)
+    if same_detectors:
+        arrays = (held.buffers, held.heads, held.counts, held.buckets)
+        packing.unpack_detectors(data, detectors_at, floats, integers, *arrays, scalars(layout))
+        thaw_monitors(sensor, held, settings, layout)
+    beside_it = split(row)[1]
+    if beside_it:
+        add_beside(sensor, loads(beside_it, key))
+    return fitted(sensor, settings, same_learner=same_learner, same_detectors=same_detectors)
+
+
+def _signature(rest: bytes, key: bytes) -> bytes:
+    return hashlib.blake2b(rest, digest_size=_SIGNATURE, key=key[:64]).digest()

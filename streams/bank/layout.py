@@ -1,0 +1,156 @@
+"""Which sensors can be rows of a bank, and where in a row each number stands.
+
+A row is an array of floats, one of integers, the values of a warm-up and the buckets of each
+ADWIN. The first event and the millionth find the same numbers in the same place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import river
+
+from detectors.bank import monitor
+from detectors.defaults import DETECTORS, with_defaults
+from detectors.registry import create
+from learners import bank as learner
+from learners.base import Configuration
+from schemas.settings import SensorSettings, Settings
+
+# Floats.
+EVENTS: Final = 0
+EXAMPLES: Final = 1
+MISSING: Final = 2
+"""Events that the signal ``missing`` has seen; none of them was without a value."""
+OPEN: Final = 3
+QUIET: Final = 4
+PREQUENTIAL: Final = 5
+VALUE: Final = PREQUENTIAL + learner.PREQUENTIAL_SLOTS
+ERROR: Final = VALUE + monitor.SLOTS
+LEARNER: Final = ERROR + monitor.SLOTS
+"""The learner stands last: how much it takes depends on its lags."""
+
+# Integers.
+LAST_OFFSET: Final = 0
+LAST_TS: Final = 1
+LAST_LABELLED: Final = 2
+RENEWED_AT: Final = 3
+VALUE_BEGAN: Final = 4
+ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
+INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
+
+# Buffers.
+VALUE_BUFFER: Final = 0
+ERROR_BUFFER: Final = 1
+BUFFERS: Final = 2
+
+FORMAT: Final = 1
+"""Of what is stored; part of every fingerprint."""
+
+_MAX_LAGS: Final = 32
+_MAX_WARMUP: Final = 1000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the rows of one bank have in common.
+
+    Attributes
+    ----------
+    lags, grace, quiet_events, warmup
+        Of the settings.
+    width
+        Floats of a row.
+    max_buckets
+        Of every ADWIN.
+    value_adwin, error_adwin
+        Which of a row's ADWINs watches that signal; -1: none does.
+    adwins
+        ADWINs of a row, at least 1.
+    parameters
+        Shape (2, `monitor.PARAMETERS`): of the signals value and error.
+    learner_print, detectors_print
+        8 bytes each: rows with others were written under another configuration.
+    """
+
+    lags: int
+    grace: int
+    quiet_events: int
+    warmup: int
+    width: int
+    max_buckets: int
+    value_adwin: int
+    error_adwin: int
+    adwins: int
+    parameters: npt.NDArray[np.float64]
+    learner_print: bytes
+    detectors_print: bytes
+
+    @property
+    def configuration(self) -> Configuration:
+        """What the learners of the bank are made from."""
+        return Configuration(lags=self.lags)
+
+
+def layout_of(settings: SensorSettings) -> Layout | None:
+    """Return the layout of sensors with these settings, None if they can't be rows of a bank."""
+    chosen, detectors = settings.learner, settings.detectors
+    if chosen.task != "forecast" or chosen.model is not None or chosen.target is not None:
+        return None
+    value = DETECTORS["value"] if detectors.value is None else detectors.value
+    error = DETECTORS["error"] if detectors.error is None else detectors.error
+    missing = DETECTORS["missing"] if detectors.missing is None else detectors.missing
+    known = {*value, *error} <= set(monitor.NAMES) and tuple(missing) == ("adwin",)
+    if not known or detectors.prediction:
+        return None
+    if chosen.lags > _MAX_LAGS or detectors.warmup > _MAX_WARMUP:
+        return None
+    parameters = np.stack(
+        [
+            monitor.parameters(with_defaults(names, params=detectors.params), detectors.warmup)
+            for names in (value, error)
+        ]
+    )
+    ((name, given),) = with_defaults(("adwin",), params=detectors.params)
+    value_adwin = 0 if "adwin" in value else -1
+    error_adwin = value_adwin + 1 if "adwin" in error else -1
+    return Layout(
+        lags=chosen.lags,
+        grace=chosen.grace,
+        quiet_events=settings.episodes.quiet_events,
+        warmup=detectors.warmup,
+        width=LEARNER + learner.slots(chosen.lags),
+        max_buckets=create(name, **given).parameters["max_buckets"],
+        value_adwin=value_adwin,
+        error_adwin=error_adwin,
+        adwins=max(1, ("adwin" in value) + ("adwin" in error)),
+        parameters=parameters,
+        learner_print=learner_print(settings),
+        detectors_print=detectors_print(settings),
+    )
+
+
+def bank_layout(settings: Settings) -> Layout | None:
+    """Return the layout for a deployment's ordinary sensors, None if they can't be in a bank."""
+    if settings.predictions.enabled:
+        return None
+    return layout_of(settings.variants()[0])
+
+
+def learner_print(settings: SensorSettings) -> bytes:
+    """Return 8 bytes that stand for all that the state of a learner depends on."""
+    return _print(settings.learner.model_dump_json(exclude={"grace"}))
+
+
+def detectors_print(settings: SensorSettings) -> bytes:
+    """Return 8 bytes that stand for all that the state of the detectors depends on."""
+    return _print(settings.detectors.model_dump_json())
+
+
+def _print(text: str) -> bytes:
+    stamped = f"{FORMAT} {river.__version__} {text}".encode()
+    return hashlib.blake2b(stamped, digest_size=8).digest()

@@ -1,0 +1,103 @@
+"""Which row a sensor id has: a hash table of bytes that compiled code looks up."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+
+from schemas import columns
+from schemas.compiled import compiled
+from streams.bank.step import find
+
+_SMALLEST = 1024
+_BYTES_PER_ID = 16
+
+
+@compiled
+def _enter(hashes: Any, numbers: Any, hashed: np.uint64, number: int) -> None:
+    mask = np.uint64(hashes.shape[0] - 1)
+    slot = hashed & mask
+    while hashes[slot] != 0:
+        slot = (slot + np.uint64(1)) & mask
+    hashes[slot] = hashed
+    numbers[slot] = number
+
+
+@compiled
+def _enter_all(old: Any, old_numbers: Any, hashes: Any, numbers: Any) -> None:
+    for slot in range(old.shape[0]):
+        if old[slot] != 0:
+            _enter(hashes, numbers, old[slot], old_numbers[slot])
+
+
+def hash_of(name: bytes) -> np.uint64:
+    """Return what `schemas.columns.scan` gives for a plain id, and any fixed number for others."""
+    closed = np.frombuffer(name + b'"', np.uint8)
+    hashed, end = columns._id(closed, 0, len(closed))
+    if end == len(closed):
+        return np.uint64(hashed)
+    digest = hashlib.blake2b(name, digest_size=8).digest()
+    return np.uint64(int.from_bytes(digest, "little") | 1)
+
+
+class Names:
+    """Sensor ids, numbered from 0 in the order in which they came.
+
+    Attributes
+    ----------
+    hashes, numbers, arena, arena_at
+        As `streams.bank.step.find` takes them.
+    """
+
+    def __init__(self) -> None:
+        self.hashes = np.zeros(_SMALLEST, np.uint64)
+        self.numbers = np.zeros(_SMALLEST, np.int32)
+        self.arena = np.zeros(_SMALLEST * _BYTES_PER_ID, np.uint8)
+        self.arena_at = np.zeros(_SMALLEST, np.int64)
+        self._count = 0
+
+    def __len__(self) -> int:
+        """Return how many ids there are."""
+        return self._count
+
+    def __getitem__(self, number: int) -> bytes:
+        """Return the id of a row."""
+        return self.arena[self.arena_at[number] : self.arena_at[number + 1]].tobytes()
+
+    def find(self, name: bytes) -> int:
+        """Return the row of an id, -1 if it has none."""
+        data = np.frombuffer(name, np.uint8)
+        return int(
+            find(
+                data,
+                0,
+                len(name),
+                hash_of(name),
+                self.hashes,
+                self.numbers,
+                self.arena,
+                self.arena_at,
+            )
+        )
+
+    def add(self, name: bytes) -> int:
+        """Number an id that has none yet."""
+        number = self._count
+        if 2 * (number + 1) > len(self.hashes):
+            old, old_numbers = self.hashes, self.numbers
+            self.hashes = np.zeros(2 * len(old), np.uint64)
+            self.numbers = np.zeros(2 * len(old), np.int32)
+            _enter_all(old, old_numbers, self.hashes, self.numbers)
+        if number + 2 > len(self.arena_at):
+            self.arena_at = np.concatenate([self.arena_at, np.zeros_like(self.arena_at)])
+        begins = int(self.arena_at[number])
+        if begins + len(name) > len(self.arena):
+            room = max(len(self.arena), len(name))
+            self.arena = np.concatenate([self.arena, np.zeros(room, np.uint8)])
+        self.arena[begins : begins + len(name)] = np.frombuffer(name, np.uint8)
+        self.arena_at[number + 1] = begins + len(name)
+        _enter(self.hashes, self.numbers, hash_of(name), number)
+        self._count = number + 1
+        return number

@@ -1,0 +1,204 @@
+"""A row as bytes, and back: three sections, so that one may be dropped if its settings change.
+
+======================  ===================================================
+section                 holds
+======================  ===================================================
+sensor                  counts of events, last offset and time, open episode
+learner                 model and prequential error
+detectors               monitors, their warm-ups and their ADWINs
+======================  ===================================================
+
+Each begins with its length in four bytes, the low one first. What follows from other numbers (the
+inverse of the scale), and what is never looked at again (a sum at 0 and what came with it), is left
+out.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+
+from detectors.bank import adwin_packing, monitor
+from detectors.signal import Z_LIMIT, Z_LIMIT_OF_A_CONSTANT
+from schemas.compiled import allocating, compiled
+from streams.bank.layout import (
+    ERROR,
+    ERROR_BEGAN,
+    LEARNER,
+    PREQUENTIAL,
+    VALUE,
+    VALUE_BEGAN,
+)
+from streams.bank.numbers import put_floats, put_integers, take_floats, take_integers
+from streams.bank.step import ERROR_ADWIN, VALUE_ADWIN
+
+_ROOM: Final = 64
+"""Numbers of a packed ADWIN beside its buckets: more than there are."""
+_OPENING: Final = PREQUENTIAL
+_OF_THE_LEARNER: Final = VALUE - PREQUENTIAL
+
+
+@compiled
+def _close(out: Any, begins: int, at: int) -> None:
+    length = at - begins - 4
+    for place in range(4):
+        out[begins + place] = np.uint8((length >> (8 * place)) & 255)
+
+
+@compiled
+def section_length(data: Any, at: int) -> int:
+    """Return the length of the section that begins at `at`, its own four bytes left out."""
+    length = 0
+    for place in range(4):
+        length |= int(data[at + place]) << (8 * place)
+    return length
+
+
+@compiled
+def _canonical(row: Any, at: int, integers: Any, where: int) -> None:
+    row[at + monitor.PER_SCALE] = 0.0
+    row[at + monitor.REACH] = 0.0
+    for side in range(2):
+        begins = at + (monitor.UP if side == 0 else monitor.DOWN)
+        if row[begins] == 0.0:
+            for slot in range(7):
+                row[begins + slot] = 0.0
+            integers[where + 2 * side] = 0
+            integers[where + 2 * side + 1] = 0
+
+
+@compiled
+def _complete(row: Any, at: int) -> None:
+    if row[at + monitor.REF_N] > 0.0:
+        row[at + monitor.PER_SCALE] = 1.0 / row[at + monitor.REF_SCALE]
+        constant = not row[at + monitor.REF_STD] > 0.0
+        row[at + monitor.REACH] = Z_LIMIT_OF_A_CONSTANT if constant else Z_LIMIT
+
+
+@allocating
+def pack(
+    row: Any,
+    integers: Any,
+    buffers: Any,
+    heads: Any,
+    counts: Any,
+    buckets: Any,
+    scalars: Any,
+    spare_row: Any,
+    spare_integers: Any,
+    out: Any,
+    at: int,
+) -> int:
+    """Write a row to `out` from `at` on; return where it ends."""
+    width = row.shape[0]
+    spare_row[:] = row
+    spare_integers[:] = integers
+    _canonical(spare_row, VALUE, spare_integers, VALUE_BEGAN)
+    _canonical(spare_row, ERROR, spare_integers, ERROR_BEGAN)
+
+    begins = at
+    at = put_floats(spare_row[:PREQUENTIAL], _OPENING, out, at + 4)
+    at = put_integers(spare_integers, VALUE_BEGAN, out, at)
+    _close(out, begins, at)
+
+    begins = at
+    at = put_floats(spare_row[PREQUENTIAL:VALUE], _OF_THE_LEARNER, out, at + 4)
+    at = put_floats(spare_row[LEARNER:], width - LEARNER, out, at)
+    _close(out, begins, at)
+
+    begins = at
+    at = put_floats(spare_row[VALUE:LEARNER], LEARNER - VALUE, out, at + 4)
+    rest = spare_integers[VALUE_BEGAN:]
+    at = put_integers(rest, rest.shape[0], out, at)
+    at = put_floats(buffers[0], int(row[VALUE + monitor.BUFFERED]), out, at)
+    at = put_floats(buffers[1], int(row[ERROR + monitor.BUFFERED]), out, at)
+    for number in (scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]):
+        if number >= 0:
+            numbers = np.empty(_ROOM + buckets[number].size)
+            used = adwin_packing.pack(heads[number], 0, counts[number], buckets[number], numbers, 0)
+            out[at] = np.uint8(used & 255)
+            out[at + 1] = np.uint8(used >> 8)
+            at = put_floats(numbers, used, out, at + 2)
+    _close(out, begins, at)
+    return at
+
+
+@compiled
+def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
+    """Read the first section; return where the next one begins."""
+    after = at + 4 + section_length(data, at)
+    at = take_floats(data, at + 4, _OPENING, row[:PREQUENTIAL])
+    take_integers(data, at, VALUE_BEGAN, integers)
+    return after
+
+
+@compiled
+def unpack_learner(data: Any, at: int, row: Any) -> int:
+    """Read the second section; return where the next one begins."""
+    after = at + 4 + section_length(data, at)
+    at = take_floats(data, at + 4, _OF_THE_LEARNER, row[PREQUENTIAL:VALUE])
+    take_floats(data, at, row.shape[0] - LEARNER, row[LEARNER:])
+    return after
+
+
+@allocating
+def unpack_detectors(
+    data: Any,
+    at: int,
+    row: Any,
+    integers: Any,
+    buffers: Any,
+    heads: Any,
+    counts: Any,
+    buckets: Any,
+    scalars: Any,
+) -> int:
+    """Read the third section; return where it ends."""
+    after = at + 4 + section_length(data, at)
+    at = take_floats(data, at + 4, LEARNER - VALUE, row[VALUE:LEARNER])
+    rest = integers[VALUE_BEGAN:]
+    at = take_integers(data, at, rest.shape[0], rest)
+    _complete(row, VALUE)
+    _complete(row, ERROR)
+    at = take_floats(data, at, int(row[VALUE + monitor.BUFFERED]), buffers[0])
+    at = take_floats(data, at, int(row[ERROR + monitor.BUFFERED]), buffers[1])
+    for number in (scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]):
+        if number >= 0:
+            used = int(data[at]) + 256 * int(data[at + 1])
+            numbers = np.empty(used)
+            at = take_floats(data, at + 2, used, numbers)
+            adwin_packing.unpack(numbers, 0, heads[number], 0, counts[number], buckets[number])
+    return after
+
+
+@allocating
+def unpack_all(
+    data: Any,
+    begins: Any,
+    first: int,
+    rows: Any,
+    integers: Any,
+    buffers: Any,
+    heads: Any,
+    counts: Any,
+    buckets: Any,
+    scalars: Any,
+    after: Any,
+) -> None:
+    """Read many rows, the first of them into row `first`; `after` is where each one ends."""
+    for n in range(begins.shape[0]):
+        number = first + n
+        at = unpack_sensor(data, begins[n], rows[number], integers[number])
+        at = unpack_learner(data, at, rows[number])
+        after[n] = unpack_detectors(
+            data,
+            at,
+            rows[number],
+            integers[number],
+            buffers[number],
+            heads[number],
+            counts[number],
+            buckets[number],
+            scalars,
+        )

@@ -1,0 +1,343 @@
+"""The usual event of a sensor, compiled: scored, learned and judged, and nothing to tell.
+
+The order is that of `streams.sensor.score`. Whatever is not usual (a finding, a model that has
+diverged, the end of an episode, a message of another shape) is left to it: `run` stops there, and
+the row is as it was before that event.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.bank import adwin, adwin_layout, monitor
+from learners import bank as learner
+from learners.base import LARGEST
+from schemas.compiled import compiled
+from streams.bank.layout import (
+    ERROR,
+    ERROR_BEGAN,
+    ERROR_BUFFER,
+    EVENTS,
+    EXAMPLES,
+    LAST_LABELLED,
+    LAST_OFFSET,
+    LAST_TS,
+    LEARNER,
+    MISSING,
+    OPEN,
+    PREQUENTIAL,
+    QUIET,
+    RENEWED_AT,
+    VALUE,
+    VALUE_BEGAN,
+    VALUE_BUFFER,
+)
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+# Why `run` stopped.
+END: Final = 0
+PLAIN: Final = 1
+"""The event is to be taken by the plain path."""
+UNKNOWN: Final = 2
+"""Its sensor has no row yet."""
+
+# Scalars of a bank, as `run` takes them.
+LAGS: Final = 0
+GRACE: Final = 1
+QUIET_EVENTS: Final = 2
+WARMUP: Final = 3
+VALUE_ADWIN: Final = 4
+ERROR_ADWIN: Final = 5
+SCALARS: Final = 6
+
+
+MOST_ZEROS: Final = 2**26
+"""Values of a signal that are kept as a count alone: more do not fit into the arrays of ADWIN."""
+
+
+@compiled
+def find(
+    data: npt.NDArray[np.uint8],
+    at: int,
+    length: int,
+    hashed: np.uint64,
+    hashes: npt.NDArray[np.uint64],
+    numbers: npt.NDArray[np.int32],
+    arena: npt.NDArray[np.uint8],
+    arena_at: Integers,
+) -> int:
+    """Return the row of a sensor id, -1 if it has none.
+
+    Parameters
+    ----------
+    data, at, length, hashed
+        The id's bytes, and their hash, never 0.
+    hashes, numbers
+        Open addressing: hash and row by slot, 0 where there is none. A power of two of them.
+    arena, arena_at
+        The ids' bytes one after another; row n has those from ``arena_at[n]`` to
+        ``arena_at[n + 1]``.
+    """
+    mask = np.uint64(hashes.shape[0] - 1)
+    slot = hashed & mask
+    while hashes[slot] != 0:
+        if hashes[slot] == hashed:
+            number = numbers[slot]
+            begins = arena_at[number]
+            if arena_at[number + 1] - begins == length:
+                same = True
+                for place in range(length):
+                    if arena[begins + place] != data[at + place]:
+                        same = False
+                        break
+                if same:
+                    return int(number)
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@compiled
+def _watch_and_learn(
+    row: Floats,
+    integers: Integers,
+    buffers: Floats,
+    heads: Floats,
+    counts: npt.NDArray[np.int32],
+    buckets: Floats,
+    parameters: Floats,
+    scalars: Integers,
+    value: float,
+    offset: int,
+    ts: int,
+) -> int:
+    """Take one event: 0 done, 1 the row is to be put back, 2 its ADWINs too."""
+    lags = scalars[LAGS]
+    first = scalars[VALUE_ADWIN] if scalars[VALUE_ADWIN] > 0 else 0
+    second = scalars[ERROR_ADWIN] if scalars[ERROR_ADWIN] > 0 else 0
+    row[EVENTS] += 1.0
+    row[MISSING] += 1.0
+    if row[MISSING] > MOST_ZEROS:
+        return 1
+    integers[LAST_OFFSET] = offset
+    integers[LAST_TS] = ts
+    clipped = monitor.clip(row, VALUE, value)
+    found, value_fed = monitor.observe(
+        row,
+        VALUE,
+        integers,
+        VALUE_BEGAN,
+        buffers[VALUE_BUFFER],
+        heads[first],
+        0,
+        counts[first],
+        buckets[first],
+        parameters[0],
+        0,
+        value,
+        offset,
+        ts,
+    )
+    if found == monitor.TELL:
+        return 2
+    value_to_adwin = found == monitor.FED
+    error_to_adwin = False
+    error_fed = 0.0
+    error = learner.error(row, LEARNER, clipped)
+    if not math.isnan(error) and error < LARGEST:
+        learner.observe(row, PREQUENTIAL, error)
+        if row[LEARNER + learner.LEARNED] >= scalars[GRACE]:
+            found, error_fed = monitor.observe(
+                row,
+                ERROR,
+                integers,
+                ERROR_BEGAN,
+                buffers[ERROR_BUFFER],
+                heads[second],
+                0,
+                counts[second],
+                buckets[second],
+                parameters[1],
+                0,
+                error,
+                offset,
+                ts,
+            )
+            if found == monitor.TELL:
+                return 2
+            error_to_adwin = found == monitor.FED
+    if learner.learn(row, LEARNER, lags, clipped) != 0:
+        return 2
+    row[EXAMPLES] += 1.0
+    if offset > integers[LAST_LABELLED]:
+        integers[LAST_LABELLED] = offset
+    if row[OPEN] > 0.0:
+        row[QUIET] += 1.0
+        if row[QUIET] >= scalars[QUIET_EVENTS]:
+            return 2
+    if value_to_adwin and scalars[VALUE_ADWIN] >= 0:
+        found = adwin.step(
+            heads[first],
+            0,
+            counts[first],
+            buckets[first],
+            value_fed,
+            parameters[0],
+            monitor.ADWIN_P,
+        )
+        if found != 0:
+            return 2
+    if error_to_adwin and scalars[ERROR_ADWIN] >= 0:
+        found = adwin.step(
+            heads[second],
+            0,
+            counts[second],
+            buckets[second],
+            error_fed,
+            parameters[1],
+            monitor.ADWIN_P,
+        )
+        if found != 0:
+            return 2
+    return 0
+
+
+@compiled
+def _may_touch_adwin(row: Floats, heads: Floats, parameters: Floats, scalars: Integers) -> bool:
+    """Tell whether an event may end in a state of an ADWIN that has to be put back."""
+    last = scalars[WARMUP] - 1.0
+    if row[VALUE + monitor.BUFFERED] >= last or row[ERROR + monitor.BUFFERED] >= last:
+        return True
+    first, second = scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]
+    looks = first >= 0 and adwin.due(heads[first], 0, parameters[0], monitor.ADWIN_P)
+    if not looks and second >= 0:
+        looks = adwin.due(heads[second], 0, parameters[1], monitor.ADWIN_P)
+    return looks
+
+
+@compiled
+def _copy(source: Any, target: Any) -> None:
+    for slot in range(source.shape[0]):
+        target[slot] = source[slot]
+
+
+@compiled
+def _copy_adwins(
+    heads: Any, counts: Any, buckets: Any, to_heads: Any, to_counts: Any, to_buckets: Any
+) -> None:
+    for number in range(heads.shape[0]):
+        _copy(heads[number], to_heads[number])
+        _copy(counts[number], to_counts[number])
+        for level in range(int(heads[number, adwin_layout.LEVELS_USED])):
+            for side in range(2):
+                _copy(buckets[number, side, level], to_buckets[number, side, level])
+
+
+@compiled
+def run(
+    start: int,
+    stop: int,
+    data: npt.NDArray[np.uint8],
+    plain: npt.NDArray[np.uint8],
+    id_at: Integers,
+    id_length: Integers,
+    id_hash: npt.NDArray[np.uint64],
+    ts: Integers,
+    value: Floats,
+    offsets: Integers,
+    hashes: npt.NDArray[np.uint64],
+    numbers: npt.NDArray[np.int32],
+    arena: npt.NDArray[np.uint8],
+    arena_at: Integers,
+    elsewhere: npt.NDArray[np.uint8],
+    dirty: npt.NDArray[np.uint8],
+    rows: Floats,
+    integers: Integers,
+    buffers: Floats,
+    heads: Floats,
+    counts: npt.NDArray[np.int32],
+    buckets: Floats,
+    spare: Any,
+    parameters: Floats,
+    scalars: Integers,
+) -> tuple[int, int]:
+    """Take events in order, until one that is not usual.
+
+    Parameters
+    ----------
+    start, stop
+        Which of them.
+    data, plain, id_at, id_length, id_hash, ts, value
+        See `schemas.columns`.
+    offsets
+        Shape (n,).
+    hashes, numbers, arena, arena_at
+        See `find`.
+    elsewhere
+        By row: whether the sensor is an object of the plain path just now.
+    dirty
+        By row: set where an event was taken.
+    rows, integers, buffers, heads, counts, buckets
+        The bank, its first axis the row.
+    spare
+        Room for one row of each of `rows`, `integers`, `heads`, `counts`, `buckets`.
+    parameters, scalars
+        What its rows have in common.
+
+    Returns
+    -------
+    (int, int)
+        How far it came, and `END`, `PLAIN` or `UNKNOWN`.
+    """
+    spare_row, spare_integers, spare_heads, spare_counts, spare_buckets = spare
+    for n in range(start, stop):
+        if plain[n] == 0:
+            return n, PLAIN
+        number = find(data, id_at[n], id_length[n], id_hash[n], hashes, numbers, arena, arena_at)
+        if number < 0:
+            return n, UNKNOWN
+        if elsewhere[number] != 0 or offsets[n] <= integers[number, RENEWED_AT]:
+            return n, PLAIN
+        row = rows[number]
+        own_integers = integers[number]
+        own_heads = heads[number]
+        _copy(row, spare_row)
+        _copy(own_integers, spare_integers)
+        saved = _may_touch_adwin(row, own_heads, parameters, scalars)
+        if saved:
+            _copy_adwins(
+                own_heads, counts[number], buckets[number], spare_heads, spare_counts, spare_buckets
+            )
+        done = _watch_and_learn(
+            row,
+            own_integers,
+            buffers[number],
+            own_heads,
+            counts[number],
+            buckets[number],
+            parameters,
+            scalars,
+            value[n],
+            offsets[n],
+            ts[n],
+        )
+        if done != 0:
+            _copy(spare_row, row)
+            _copy(spare_integers, own_integers)
+            if saved:
+                _copy_adwins(
+                    spare_heads,
+                    spare_counts,
+                    spare_buckets,
+                    own_heads,
+                    counts[number],
+                    buckets[number],
+                )
+            return n, PLAIN
+        dirty[number] = 1
+    return stop, END

@@ -1,0 +1,230 @@
+"""A sensor from its row and back: what the plain path needs, and what it left.
+
+What changes with every event stands in the row. What a row has no place for, the episode and what
+was decided about the model, changes with findings and commands only: it is a signed snapshot beside
+the row, or nothing where nothing ever happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.bank import adwin_layout, monitor
+from detectors.signal import SignalMonitor
+from learners import bank as learner
+from learners.forecast import Forecast
+from schemas.settings import SensorSettings
+from streams.bank.layout import (
+    BUFFERS,
+    ERROR,
+    ERROR_BEGAN,
+    ERROR_BUFFER,
+    EVENTS,
+    EXAMPLES,
+    INTEGERS,
+    LAST_LABELLED,
+    LAST_OFFSET,
+    LAST_TS,
+    LEARNER,
+    MISSING,
+    OPEN,
+    PREQUENTIAL,
+    QUIET,
+    RENEWED_AT,
+    VALUE,
+    VALUE_BEGAN,
+    VALUE_BUFFER,
+    Layout,
+)
+from streams.bank.step import MOST_ZEROS
+from streams.sensor import Challenge, Sensor, monitor_of
+
+_UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
+    {
+        "first_label": None,
+        "diagnosis": "data",
+        "severity": "low",
+        "muted_until": None,
+        "acked_episode": None,
+        "acted_at": None,
+        "challenge": Challenge(None, "manual"),
+        "candidate": None,
+        "answered_request": None,
+    }
+)
+"""What stands beside a row, as it is as long as nothing has happened."""
+_SIGNALS: Final = frozenset(("missing", "value", "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One sensor's part of a bank's arrays; see `streams.bank.bank.Bank`."""
+
+    floats: npt.NDArray[np.float64]
+    integers: npt.NDArray[np.int64]
+    buffers: npt.NDArray[np.float64]
+    heads: npt.NDArray[np.float64]
+    counts: npt.NDArray[np.int32]
+    buckets: npt.NDArray[np.float64]
+
+    @property
+    def parts(self) -> tuple[Any, Any, Any, Any, Any, Any]:
+        """The arrays in their order."""
+        return (
+            self.floats,
+            self.integers,
+            self.buffers,
+            self.heads,
+            self.counts,
+            self.buckets,
+        )
+
+    def adwin(self, number: int) -> tuple[Any, int, Any, Any]:
+        """Return the arrays of one ADWIN; the first one's where there is none."""
+        number = max(number, 0)
+        return self.heads[number], 0, self.counts[number], self.buckets[number]
+
+
+def new_row(layout: Layout) -> Row:
+    """Return the row of a sensor that has sent nothing yet."""
+    row = Row(
+        np.zeros(layout.width),
+        np.zeros(INTEGERS, np.int64),
+        np.zeros((BUFFERS, layout.warmup)),
+        np.zeros((layout.adwins, adwin_layout.HEAD)),
+        np.zeros((layout.adwins, adwin_layout.LEVELS), np.int32),
+        np.zeros((layout.adwins, 2, adwin_layout.LEVELS, layout.max_buckets + 1)),
+    )
+    for at in (VALUE, ERROR):
+        monitor.reset(row.floats, at)
+    for number in range(layout.adwins):
+        adwin_layout.reset(*row.adwin(number))
+    row.integers[[LAST_OFFSET, LAST_LABELLED, RENEWED_AT]] = -1
+    return row
+
+
+def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
+    """Write a sensor into a row.
+
+    Returns
+    -------
+    bool
+        False if it can't be a row now: a challenger learns beside its model, a retrain waits for
+        examples, labels are kept, it has other signals or had an event without a value. What the
+        row then holds is of no use.
+    """
+    champion, missing = sensor.champion, sensor.monitors.get("missing")
+    if (
+        champion.challenger is not None
+        or sensor.retrain_due is not None
+        or not sensor.monitors.keys() <= _SIGNALS
+        or not learner.bankable(champion.learner)
+        or champion.learner.configuration != layout.configuration
+        or len(sensor.pending)
+        or (missing is not None and not _is_a_count(missing))
+    ):
+        return False
+    assert isinstance(champion.learner, Forecast)
+    floats, integers = row.floats, row.integers
+    floats[[EVENTS, EXAMPLES]] = sensor.events, sensor.examples
+    floats[MISSING] = 0 if missing is None else monitor.zeros_seen(missing)
+    floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
+    integers[LAST_OFFSET] = sensor.last_offset
+    integers[LAST_TS] = sensor.last_ts
+    integers[LAST_LABELLED] = sensor.last_labelled
+    integers[RENEWED_AT] = sensor.renewed_at
+    learner.freeze_prequential(sensor.prequential, floats, PREQUENTIAL)
+    if not learner.freeze(champion.learner, floats, LEARNER):
+        return False
+    for signal, at, began, buffer, number in _places(layout):
+        watched = sensor.monitors.get(signal)
+        if watched is None:
+            monitor.reset(floats, at)
+            if number >= 0:
+                adwin_layout.reset(*row.adwin(number))
+        elif not monitor.freeze(
+            watched, floats, at, integers, began, row.buffers[buffer], *row.adwin(number)
+        ):
+            return False
+    return True
+
+
+def thaw_counts(sensor: Sensor, row: Row) -> None:
+    """Give a new sensor what was counted of it."""
+    floats, integers = row.floats, row.integers
+    sensor.events, sensor.examples = int(floats[EVENTS]), int(floats[EXAMPLES])
+    sensor.last_offset = int(integers[LAST_OFFSET])
+    sensor.last_ts = int(integers[LAST_TS])
+    sensor.last_labelled = int(integers[LAST_LABELLED])
+    sensor.renewed_at = int(integers[RENEWED_AT])
+    sensor.episodes.quiet = int(floats[QUIET])
+
+
+def thaw_learner(sensor: Sensor, row: Row) -> None:
+    """Give a new sensor its model and how good that is."""
+    sensor.prequential = learner.thaw_prequential(row.floats, PREQUENTIAL)
+    configuration = sensor.champion.learner.configuration
+    sensor.champion.learner = learner.thaw(row.floats, LEARNER, configuration)
+
+
+def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings, layout: Layout) -> None:
+    """Give a new sensor its monitors."""
+    floats = row.floats
+    zeros = int(floats[MISSING])
+    if zeros:
+        sensor.monitors["missing"] = monitor_of("missing", settings)
+        monitor.show_zeros(sensor.monitors["missing"], zeros)
+    for signal, at, began, buffer, number in _places(layout):
+        if floats[at + monitor.PRESENT] > 0.0:
+            watched = sensor.monitors[signal] = monitor_of(signal, settings)
+            monitor.thaw(
+                watched, floats, at, row.integers, began, row.buffers[buffer], *row.adwin(number)
+            )
+
+
+def beside(sensor: Sensor) -> dict[str, Any] | None:
+    """Return what a row has no place for; None where nothing ever happened to the sensor."""
+    champion = sensor.champion
+    if (
+        champion.newest == 1
+        and champion.previous is None
+        and not sensor.episodes.open
+        and all(getattr(sensor, name) == default for name, default in _UNTOUCHED.items())
+    ):
+        return None
+    values = {name: getattr(sensor, name) for name in _UNTOUCHED}
+    values["champion"] = (champion.version, champion.newest, champion.previous)
+    values["episodes"] = sensor.episodes if sensor.episodes.open else None
+    return values
+
+
+def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
+    """Give a thawed sensor what stood beside its row."""
+    for name in _UNTOUCHED:
+        setattr(sensor, name, values[name])
+    champion = sensor.champion
+    champion.version, champion.newest, champion.previous = values["champion"]
+    episodes = values["episodes"]
+    if episodes is not None:
+        episodes.quiet_events, episodes.quiet = (
+            sensor.episodes.quiet_events,
+            sensor.episodes.quiet,
+        )
+        sensor.episodes = episodes
+
+
+def _is_a_count(missing: SignalMonitor) -> bool:
+    return monitor.saw_only_zeros(missing) and monitor.zeros_seen(missing) <= MOST_ZEROS
+
+
+def _places(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
+    return (
+        ("value", VALUE, VALUE_BEGAN, VALUE_BUFFER, layout.value_adwin),
+        ("error", ERROR, ERROR_BEGAN, ERROR_BUFFER, layout.error_adwin),
+    )

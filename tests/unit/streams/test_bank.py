@@ -1,0 +1,348 @@
+"""Rows of a bank give what the plain path gives: the same effects, the same state, to the last bit.
+
+Every stream here goes both ways: record by record through objects, and in slices of any size
+through compiled code. Checkpoints and restarts come in between at random.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.bank import monitor
+from learners.snapshot import signing_key
+from schemas.compiled import AVAILABLE
+from schemas.errors import SnapshotError
+from schemas.settings import Settings
+from streams.bank.bank import MAGIC, Bank, read, split, verified
+from streams.bank.layout import bank_layout, layout_of
+from streams.bank.names import Names, hash_of
+from streams.changelog import Position, Restored
+from streams.pipeline import Pipeline
+from streams.records import FileRecord, Outgoing
+from tests.chaos.verifier import first_difference
+from tests.pipelines import START, configured
+from tests.slices import slice_of
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="numba is not installed")
+
+Stream = Iterator[bytes]
+
+
+def event(value: Any, n: int, sensor: str = "press-7", **more: Any) -> bytes:
+    return json.dumps({"sensor_id": sensor, "ts": START + n, "value": value, **more}).encode()
+
+
+def of_many(draw: random.Random, count: int) -> Stream:
+    """Sensors of every kind, mixed: calm, shifting, wild, constant, with gaps and oddities."""
+    level = dict.fromkeys(range(8), 20.0)
+    for n in range(count):
+        sensor = draw.randrange(8)
+        if draw.random() < 0.004:
+            level[sensor] += draw.choice([-8.0, 3.0, 40.0])
+        value: Any = draw.gauss(level[sensor], 1.0)
+        if sensor == 5:
+            value = 7.0
+        elif sensor == 6:
+            value = draw.choice([0.0, 0.0, 0.0, 1.0])
+        elif sensor == 7 and draw.random() < 0.01:
+            value = draw.choice([None, 1e308, -1e308, 1e99, 10**30])
+        kind = draw.random()
+        if kind < 0.005:
+            yield draw.choice([b"", b"{}", b'{"sensor_id":1}', b'{"sensor_id":"\xff"}'])
+        elif kind < 0.02:
+            yield event(value, n, f"s-{sensor}", note="of another shape")
+        elif kind < 0.03:
+            yield event(value, n, f"s-{sensor}", event_id=f"e-{n}")
+        else:
+            yield event(value, n, f"s-{sensor}")
+
+
+def shifts(draw: random.Random, count: int) -> Stream:
+    for n in range(count):
+        yield event(draw.gauss(20.0 if n // 300 % 2 else 26.0, 1.0), n)
+
+
+def noise(draw: random.Random, count: int) -> Stream:
+    for n in range(count):
+        yield event(draw.gauss(0.0, 1e-9) if n % 2 else draw.lognormvariate(0.0, 2.0), n)
+
+
+def ramps(draw: random.Random, count: int) -> Stream:
+    for n in range(count):
+        yield event(n * 0.01 + draw.gauss(0.0, 0.1) + (1e6 if n == 700 else 0.0), n)
+
+
+def jumps(draw: random.Random, count: int) -> Stream:
+    """So far that the model diverges and is replaced."""
+    for n in range(count):
+        yield event(20.0 + 1000.0 * (n // 400 % 3) + draw.gauss(0.0, 0.01), n)
+
+
+def records(stream: Stream) -> list[FileRecord]:
+    return [FileRecord(n, START * 1000 + n, None, value) for n, value in enumerate(stream)]
+
+
+def plain(deployment: Settings, given: list[FileRecord]) -> tuple[list[Outgoing], Pipeline]:
+    """Through objects: a list of records is no slice."""
+    pipeline = Pipeline(deployment, 0)
+    pipeline.process("sensors", given)
+    return pipeline.drain(), pipeline
+
+
+def in_slices(
+    deployment: Settings, given: list[FileRecord], draw: random.Random, *, restarts: bool = True
+) -> tuple[list[Outgoing], Pipeline]:
+    """Through the bank, in slices of any size, with checkpoints and restarts in between."""
+    pipeline, effects, stored = Pipeline(deployment, 0), [], dict[bytes, bytes]()
+    at = 0
+    while at < len(given):
+        size = draw.choice([1, 2, 17, 100, 400])
+        pipeline.process("sensors", slice_of(given[at : at + size]))
+        at += size
+        effects += pipeline.drain()
+        if draw.random() < 0.2:
+            for key, row in pipeline.take()[1]:
+                if row is None:
+                    stored.pop(key, None)
+                else:
+                    stored[key] = row
+            if restarts and draw.random() < 0.5:
+                position = Position(dict(pipeline.position))
+                pipeline = Pipeline(deployment, 0)
+                pipeline.restore(Restored(position, dict(stored)))
+    return effects, pipeline
+
+
+def assert_same(
+    one: tuple[list[Outgoing], Pipeline], other: tuple[list[Outgoing], Pipeline]
+) -> None:
+    assert one[0] == other[0]
+    names = set(one[1].sensor_ids())
+    assert names == set(other[1].sensor_ids())
+    assert one[1].sensors == other[1].sensors == len(names)
+    for name in names:
+        assert first_difference(one[1].sensor(name), other[1].sensor(name)) is None, name
+
+
+CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
+    "defaults": {"detectors": {"warmup": 100}, "learner": {"grace": 100}},
+    "fast": {},
+    "all three on both": {
+        "detectors": {
+            "value": ["ddm", "adwin", "page-hinkley"],
+            "error": ["page-hinkley", "adwin", "ddm"],
+        }
+    },
+    "as River has them": {
+        "detectors": {
+            "value": ["adwin"],
+            "error": ["ddm"],
+            "params": {
+                "adwin": {"delta": 0.2, "clock": 1, "max_buckets": 3, "min_window_length": 5},
+                "ddm": {"warm_start": 10, "warning_threshold": 1.0, "drift_threshold": 1.5},
+            },
+        }
+    },
+    "no detector of errors": {"detectors": {"error": []}, "learner": {"lags": 1}},
+    "no detector of values": {"detectors": {"value": []}, "learner": {"lags": 7, "grace": 0}},
+}
+
+
+@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps])
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_rows_and_objects_give_the_same(
+    configuration: str, stream: Callable[[random.Random, int], Stream]
+) -> None:
+    deployment = configured(**CONFIGURATIONS[configuration])
+    assert bank_layout(deployment) is not None
+    given = records(stream(random.Random(3), 1500))
+    there = in_slices(deployment, given, random.Random(5))
+    assert_same(plain(deployment, given), there)
+    assert any(there[1].sensor_ids())
+
+
+def test_the_streams_above_are_not_all_calm() -> None:
+    deployment = configured()
+    for stream in (of_many, shifts, ramps, jumps):
+        effects, _ = plain(deployment, records(stream(random.Random(3), 1500)))
+        assert any(effect.topic.endswith(".alerts") for effect in effects), stream.__name__
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.lists(st.floats(-1e101, 1e101) | st.integers(-5, 5), max_size=120), st.integers(0, 9))
+def test_any_numbers_in_any_slices_give_the_same(values: list[float], seed: int) -> None:
+    deployment = configured(detectors={"warmup": 10}, learner={"grace": 5})
+    given = records(event(value, n) for n, value in enumerate(values))
+    assert_same(plain(deployment, given), in_slices(deployment, given, random.Random(seed)))
+
+
+def test_a_usual_event_makes_no_object() -> None:
+    deployment = configured()
+    pipeline = Pipeline(deployment, 0)
+    calm = random.Random(1)
+    given = records(event(calm.gauss(20.0, 1.0), n) for n in range(500))
+    pipeline.process("sensors", slice_of(given))
+    assert pipeline._live == {}
+    assert pipeline._bank is not None
+    assert pipeline._bank.held == 1
+
+
+def test_a_sensor_with_a_challenger_is_an_object_until_that_is_settled() -> None:
+    deployment = configured()
+    pipeline = Pipeline(deployment, 0)
+    calm = random.Random(1)
+    given = records(event(calm.gauss(20.0, 1.0), n) for n in range(400))
+    pipeline.process("sensors", slice_of(given[:100]))
+    relearn = b'{"command":"relearn","sensor_id":"press-7","ts":0}'
+    pipeline.process("control", [FileRecord(0, START * 1000, None, relearn)])
+    pipeline.process("sensors", slice_of(given[100:110]))
+    assert list(pipeline._live) == ["press-7"]
+    pipeline.process("sensors", slice_of(given[110:]))
+    assert pipeline._live == {}
+    sensor = pipeline.sensor("press-7")
+    assert sensor is not None
+    assert sensor.events == 400
+
+
+def test_a_sensor_with_settings_of_its_own_has_no_row() -> None:
+    deployment = configured(
+        sensors=[{"match": "oven-*", "detectors": {"value": ["cusum"]}}],
+    )
+    pipeline = Pipeline(deployment, 0)
+    both = records(event(20.0 + n % 3, n, ("oven-1", "press-7")[n % 2]) for n in range(200))
+    pipeline.process("sensors", slice_of(both))
+    assert list(pipeline._live) == ["oven-1"]
+    assert_same(plain(deployment, both), (pipeline.drain(), pipeline))
+
+
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {"predictions": {"enabled": True}},
+        {"learner": {"task": "anomaly"}},
+        {"detectors": {"value": ["cusum"]}},
+        {"detectors": {"missing": []}},
+        {"detectors": {"prediction": ["adwin"]}},
+    ],
+)
+def test_what_rows_have_no_place_for_has_no_bank(sections: Mapping[str, Any]) -> None:
+    assert bank_layout(configured(**sections)) is None
+
+
+def test_rows_of_a_deployment_without_banks_are_read_all_the_same() -> None:
+    banked = configured()
+    pipeline = Pipeline(banked, 0)
+    given = records(of_many(random.Random(8), 900))
+    pipeline.process("sensors", slice_of(given))
+    rows = {key: row for key, row in pipeline.take()[1] if row is not None}
+    without = configured(predictions={"enabled": True})
+    heir = Pipeline(without, 0)
+    assert heir._bank is None
+    heir.restore(Restored(Position(dict(pipeline.position)), rows))
+    for name in pipeline.sensor_ids():
+        assert first_difference(pipeline.sensor(name), heir.sensor(name)) is None
+
+
+# What is stored.
+
+
+def stored_row(deployment: Settings, events: int = 300) -> bytes:
+    pipeline = Pipeline(deployment, 0)
+    draw = random.Random(4)
+    given = records(event(draw.gauss(20.0, 1.0), n) for n in range(events))
+    pipeline.process("sensors", slice_of(given))
+    ((_, row),) = pipeline.take()[1]
+    assert row is not None
+    assert row.startswith(MAGIC)
+    return row
+
+
+def test_a_row_takes_at_most_1500_bytes_after_a_thousand_events() -> None:
+    deployment = configured(detectors={"warmup": 100}, learner={"grace": 100})
+    assert len(stored_row(deployment, 1000)) <= 1500
+
+
+@pytest.mark.parametrize("at", [0, 5, 25, 40, 200, -1])
+def test_a_changed_row_is_refused(at: int) -> None:
+    deployment = configured()
+    row = bytearray(stored_row(deployment))
+    row[at] ^= 1
+    with pytest.raises(SnapshotError):
+        verified(bytes(row), signing_key(deployment.state))
+
+
+def test_a_row_of_another_key_is_refused_at_the_restore() -> None:
+    row = stored_row(configured())
+    heir = Pipeline(configured(state={"signing_key": "quite another key"}), 0)
+    with pytest.raises(SnapshotError, match="signing_key"):
+        heir.restore(Restored(Position({}), {b'["sensor","press-7"]': row}))
+
+
+def test_what_stands_beside_a_row_is_kept() -> None:
+    deployment = configured()
+    pipeline = Pipeline(deployment, 0)
+    pipeline.process("sensors", slice_of(records(shifts(random.Random(2), 700))))
+    sensor = pipeline.sensor("press-7")
+    assert sensor is not None
+    key = signing_key(deployment.state)
+    ((_, row),) = pipeline.take()[1]
+    assert row is not None
+    assert split(row)[1] != b""
+    again = read(row, key, "press-7", deployment.for_sensor("press-7"))
+    assert first_difference(sensor, again) is None
+
+
+# The parts.
+
+
+def test_ids_keep_their_rows_however_many_there_are() -> None:
+    names = Names()
+    ids = [f"sensor-{n}".encode() for n in range(5000)] + ["Öfen/7".encode(), b"x" * 200]
+    for number, name in enumerate(ids):
+        assert names.find(name) == -1
+        assert names.add(name) == number
+    assert [names.find(name) for name in ids] == list(range(len(ids)))
+    assert [names[number] for number in range(len(ids))] == ids
+    assert len(names) == len(ids)
+
+
+def test_an_id_has_the_same_number_however_it_comes() -> None:
+    pipeline = Pipeline(configured(), 0)
+    odd = 'a"b\\ö'
+    given = records(event(20.0, n, name) for n, name in enumerate(["a b", odd, "a b", odd]))
+    pipeline.process("sensors", slice_of(given))
+    assert sorted(pipeline.sensor_ids()) == sorted(["a b", odd])
+    assert hash_of(b"a b") != hash_of(odd.encode())
+
+
+def test_two_ids_of_one_hash_are_two_sensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.bank.names.hash_of", lambda name: np.uint64(7))
+    names = Names()
+    assert [names.add(name) for name in (b"one", b"two", b"three")] == [0, 1, 2]
+    assert [names.find(name) for name in (b"one", b"two", b"three", b"four")] == [0, 1, 2, -1]
+
+
+def test_a_bank_grows_without_losing_a_row() -> None:
+    deployment = configured()
+    given = records(event(20.0 + n % 7, n, f"s-{n % 700}") for n in range(2100))
+    assert_same(
+        plain(deployment, given), in_slices(deployment, given, random.Random(1), restarts=False)
+    )
+
+
+def test_the_layout_says_what_the_settings_say() -> None:
+    deployment = configured(learner={"lags": 5, "grace": 17}, episodes={"quiet_events": 70})
+    layout = layout_of(deployment.variants()[0])
+    assert layout is not None
+    assert (layout.lags, layout.grace, layout.quiet_events, layout.warmup) == (5, 17, 70, 30)
+    assert (layout.value_adwin, layout.error_adwin, layout.adwins) == (-1, 0, 1)
+    assert layout.parameters.shape == (2, monitor.PARAMETERS)
+    assert len(Bank(layout, deployment.variants()[0], b"k" * 32)) == 0
