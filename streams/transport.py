@@ -18,16 +18,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType, MethodType
 from typing import Any
 
 import faust
 import structlog
+from aiokafka.consumer import fetcher as aiokafka_fetcher
 from aiokafka.errors import KafkaError
+from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+
+from schemas.compiled import AVAILABLE
+from streams.batches import Slice, read_batches, warm_up
 
 log = structlog.get_logger("driftline.transport")
 
@@ -46,8 +51,58 @@ class SliceSchema(faust.Schema):  # type: ignore[misc]
         return
 
     def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
-        """Return the list of records as the driver fetched it."""
+        """Return the slice as it was fetched."""
         return message.value
+
+
+class RawBatches(MemoryRecords):  # type: ignore[misc]
+    """Record batches of one partition as they were fetched, to be read later."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+
+class PartitionSlice:
+    """What a fetch returned for one partition, as an iterator over one `Slice` or none.
+
+    Stands in for aiokafka's ``PartitionRecords``: nothing is parsed before it is asked for, and
+    after an error it has ended, so that the same is fetched again.
+    """
+
+    def __init__(
+        self,
+        tp: Any,
+        records: RawBatches,
+        aborted_transactions: Sequence[tuple[int, int]] | None,
+        fetch_offset: int,
+        _key_deserializer: None,
+        _value_deserializer: None,
+        check_crcs: bool,
+        isolation_level: int,
+    ) -> None:
+        self.next_fetch_offset = fetch_offset
+        self._arguments = (aborted_transactions, isolation_level, check_crcs, tp)
+        self._slices = self._read(records.raw)
+
+    def __iter__(self) -> Iterator[Slice]:
+        """Iterate over what is left."""
+        return self._slices
+
+    def _read(self, raw: bytes) -> Iterator[Slice]:
+        records, behind = read_batches(raw, self.next_fetch_offset, *self._arguments)
+        self.next_fetch_offset = behind
+        if records is not None:
+            yield records
+
+
+def fetch_slices(fetcher: Any) -> None:
+    """Make one fetcher return slices; all others go on with records."""
+    names = {"MemoryRecords": RawBatches, "PartitionRecords": PartitionSlice}
+    method = FunctionType(
+        aiokafka_fetcher.Fetcher._proc_fetch_request.__code__, vars(aiokafka_fetcher) | names
+    )
+    fetcher._proc_fetch_request = MethodType(method, fetcher)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -66,6 +121,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
     fetched_in: int | None = None
     fetched_to: Mapping[TP, int] = MappingProxyType({})
     ends: Mapping[TP, int | None] = MappingProxyType({})
+
+    async def on_start(self) -> None:
+        """Start the consumer, ready to parse what it will fetch."""
+        if AVAILABLE:
+            warm_up()
+        await super().on_start()
+        if AVAILABLE:
+            fetch_slices(self._ensure_consumer()._fetcher)
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -119,7 +182,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
             TP(tp.topic, tp.partition): state.lso if (state.lso or 0) > 0 else state.highwater
             for tp, state in self._states()
         }
-        return records
+        return {tp: slices[0] for tp, slices in records.items()} if AVAILABLE else records
 
     async def rewind(self, firsts: Mapping[TP, int]) -> None:
         """Fetch again from `firsts` where the fetch already stands behind it."""
@@ -235,7 +298,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         self.drained.clear()
 
 
-def _slice(tp: TP, records: list[Any], generation: int, after: int | None) -> ConsumerMessage:
+def _slice(tp: TP, records: Sequence[Any], generation: int, after: int | None) -> ConsumerMessage:
     """Make a message of records; its key is where the slice before it ended, None for the first."""
     last = records[-1]
     return ConsumerMessage(
@@ -243,7 +306,7 @@ def _slice(tp: TP, records: list[Any], generation: int, after: int | None) -> Co
         tp.partition,
         last.offset,
         last.timestamp / 1000.0,
-        last.timestamp_type,
+        0,
         None,
         after,
         records,

@@ -6,19 +6,32 @@ A new version of either is taken on purpose: what fails here is what must be loo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import inspect
+from collections.abc import AsyncIterator, Iterable
 from types import SimpleNamespace
 from typing import Any
 
 import aiokafka
 import faust
 import pytest
-from aiokafka.consumer.fetcher import FetchResult
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.consumer.subscription_state import Assignment, TopicPartitionState
-from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
+from aiokafka.consumer.subscription_state import (
+    Assignment,
+    SubscriptionState,
+    TopicPartitionState,
+)
+from aiokafka.errors import (
+    CorruptRecordException,
+    IllegalOperation,
+    KafkaError,
+    ProducerFenced,
+)
 from aiokafka.producer.sender import Sender
 from aiokafka.producer.transaction_manager import TransactionManager
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
 from faust.transport.conductor import Conductor
@@ -27,6 +40,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from streams import transport
+from streams.slices import Slice
 
 HERE = TP("driftline.sensors", 0)
 
@@ -71,6 +85,47 @@ def test_the_thread_fetches_in_one_method() -> None:
     thread = driver.AIOKafkaConsumerThread
     assert inspect.iscoroutinefunction(thread._fetch_records)
     assert "self._fetch_records" in source(thread.getmany)
+
+
+def test_the_thread_makes_and_starts_its_consumer_in_one_method() -> None:
+    text = source(driver.AIOKafkaConsumerThread.on_start)
+    assert 0 < text.index("self._consumer = ") < text.index("await self._consumer.start()")
+
+
+def test_a_consumer_that_was_started_has_its_fetcher() -> None:
+    assert "self._fetcher = Fetcher(" in source(aiokafka.AIOKafkaConsumer.start)
+
+
+def test_a_fetcher_takes_answers_in_one_method_that_names_two_classes_and_keeps_nothing() -> None:
+    method = Fetcher._proc_fetch_request
+    assert "self._proc_fetch_request(" in source(Fetcher._fetch_requests_routine)
+    assert {"MemoryRecords", "PartitionRecords"} <= set(method.__code__.co_names)
+    assert (method.__code__.co_freevars, method.__defaults__) == ((), None)
+    assert method.__kwdefaults__ is None
+
+
+def test_batches_of_a_partition_are_made_of_bytes_and_asked_whether_they_hold_one() -> None:
+    assert transport.RawBatches(b"").has_next() is MemoryRecords(b"").has_next() is False
+    assert "records = MemoryRecords(part_data[-1])" in source(Fetcher._proc_fetch_request)
+
+
+def test_records_of_a_partition_are_made_of_eight_things_by_position() -> None:
+    theirs = list(inspect.signature(PartitionRecords).parameters)
+    ours = [name.lstrip("_") for name in inspect.signature(transport.PartitionSlice).parameters]
+    assert theirs == ours
+
+
+def test_the_records_of_a_fetch_are_iterated_over_and_then_their_position_is_taken() -> None:
+    text = source(FetchResult.getall)
+    assert "for msg in self._partition_records" in text
+    assert "consumed_to(self._partition_records.next_fetch_offset)" in source(
+        FetchResult._update_position
+    )
+
+
+def test_a_fetch_has_no_limit_of_records() -> None:
+    # A slice would count as one.
+    assert faust.App("test").conf.broker_max_poll_records is None
 
 
 def test_the_thread_commits_in_one_method() -> None:
@@ -158,6 +213,115 @@ def test_a_producer_whose_sender_has_ended_answers_with_errors_that_are_no_kafka
 
 # What is done with them.
 
+TIME = 1_767_614_400_000
+
+
+def written(offsets: Iterable[int]) -> bytes:
+    """A batch of records at these offsets, each with its offset as value."""
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 24)
+    for offset in offsets:
+        builder.append(offset, TIME, None, b"%d" % offset, [])
+    return bytes(builder.build())
+
+
+class Broker:
+    """A client whose broker answers fetches of one partition with what the test says."""
+
+    _metadata_max_age_ms = 60_000
+
+    def __init__(self, *answers: bytes) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._answers = list(answers)
+        self.asked: list[int] = []
+        self.cluster = SimpleNamespace(leader_for_partition=lambda _: 0)
+
+    async def send(self, _: int, request: Any) -> Any:
+        ((_, ((_, offset, _),)),) = request.topics
+        if not self._answers:
+            await asyncio.Event().wait()
+        self.asked.append(offset)
+        partition: tuple[Any, ...] = (HERE.partition, 0, 99, 99, [], self._answers.pop(0))
+        return SimpleNamespace(API_VERSION=4, topics=[(HERE.topic, [partition])])
+
+
+@contextlib.asynccontextmanager
+async def fetcher(broker: Broker) -> AsyncIterator[Any]:
+    """A real fetcher that is to return slices of `HERE`, from its beginning."""
+    subscriptions = SubscriptionState()
+    here = aiokafka.TopicPartition(*HERE)
+    subscriptions.assign_from_user({here})
+    subscriptions.subscription.assignment.state_value(here).reset_to(0)
+    made = Fetcher(broker, subscriptions, isolation_level="read_committed")
+    transport.fetch_slices(made)
+    try:
+        yield made
+    finally:
+        await made.close()
+
+
+async def test_a_fetcher_returns_one_slice_for_what_a_fetch_brought() -> None:
+    async with fetcher(Broker(written(range(3)) + written([3, 7]))) as made:
+        ((tp, slices),) = (await made.fetched_records([], timeout=5)).items()
+    assert tp == HERE
+    assert [type(part) for part in slices] == [Slice]
+    assert [record.value for record in slices[0]] == [b"0", b"1", b"2", b"3", b"7"]
+
+
+async def test_a_fetcher_asks_next_for_what_is_behind_a_slice() -> None:
+    broker = Broker(written(range(3)), written(range(3, 5)))
+    async with fetcher(broker) as made:
+        for expected in ([0, 1, 2], [3, 4]):
+            (slices,) = (await made.fetched_records([], timeout=5)).values()
+            assert slices[0].offsets.tolist() == expected
+    assert broker.asked == [0, 3]
+
+
+async def test_what_was_corrupt_is_fetched_again() -> None:
+    good = written(range(3))
+    broker = Broker(good[:-1] + b"!", good)
+    async with fetcher(broker) as made:
+        with pytest.raises(CorruptRecordException):
+            await made.fetched_records([], timeout=5)
+        (slices,) = (await made.fetched_records([], timeout=5)).values()
+    assert slices[0].offsets.tolist() == [0, 1, 2]
+    assert broker.asked == [0, 0]
+
+
+async def test_other_fetchers_go_on_with_records() -> None:
+    async with fetcher(Broker()) as ours:
+        other = Fetcher(Broker(), SubscriptionState())
+        assert "_proc_fetch_request" in vars(ours)
+        assert "_proc_fetch_request" not in vars(other)
+        await other.close()
+    assert Fetcher._proc_fetch_request.__globals__["PartitionRecords"] is PartitionRecords
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+async def test_the_thread_fetches_slices_where_code_can_be_compiled_and_records_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr(transport, "AVAILABLE", compiled)
+    thread = transport.ConsumerThread.__new__(transport.ConsumerThread)
+    thread.app = SimpleNamespace(consumer_generation_id=4)
+    monkeypatch.setattr(transport.ConsumerThread, "_states", lambda _: iter(()))
+    warmed: list[bool] = []
+    monkeypatch.setattr(transport, "warm_up", lambda: warmed.append(True))
+    of_a_fetch = ["a slice"] if compiled else ["a record", "a record"]
+
+    async def start(self: Any) -> None:
+        self._consumer = SimpleNamespace(_fetcher=SimpleNamespace())
+
+    async def fetch(*_: Any, **__: Any) -> dict[TP, list[Any]]:
+        return {HERE: of_a_fetch}
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_start", start)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "_fetch_records", fetch)
+    await thread.on_start()
+    assert bool(warmed) is compiled
+    assert hasattr(thread._consumer._fetcher, "_proc_fetch_request") is compiled
+    taken = await thread._fetch_records()
+    assert taken == {HERE: "a slice" if compiled else of_a_fetch}
+
 
 class Thread(SimpleNamespace):
     """The thread as the consumer sees it."""
@@ -208,6 +372,26 @@ def test_a_slice_tells_where_the_one_before_it_ended(consumer: Any) -> None:
     assert first.key is None
     assert second.key == 8
     assert [message.key for message in long] == [10, 10 + transport.MAX_SLICE]
+
+
+def test_a_long_fetch_of_columns_is_several_slices_that_share_them(consumer: Any) -> None:
+    count = transport.MAX_SLICE + 1
+    (whole,) = transport.PartitionSlice(
+        HERE, transport.RawBatches(written(range(count))), [], 0, None, None, True, 1
+    )
+
+    async def next_records(_: float) -> Any:
+        return {HERE: whole}, {HERE}
+
+    async def handed_over() -> list[ConsumerMessage]:
+        return [message async for _, message in consumer.getmany(0.1)]
+
+    consumer._wait_next_records = next_records
+    first, second = asyncio.run(handed_over())
+    assert [len(message.value) for message in (first, second)] == [transport.MAX_SLICE, 1]
+    assert (first.offset, first.timestamp) == (transport.MAX_SLICE - 1, TIME / 1000)
+    assert (second.key, second.offset) == (transport.MAX_SLICE, transport.MAX_SLICE)
+    assert first.value.data is second.value.data is whole.data
 
 
 def test_the_position_is_committed_while_records_are_on_their_way(consumer: Any) -> None:
