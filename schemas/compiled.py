@@ -3,15 +3,17 @@
 What is compiled here is never the only way to do a thing: every caller has a plain path, which
 says what is meant, is tested to give the same to the last bit, and is taken where numba is missing.
 
-The machine code is kept in ``driftline/<digest>`` in ``$XDG_CACHE_HOME`` (``~/.cache``), or where
-``NUMBA_CACHE_DIR`` says; the digest is that of all sources. Numba itself looks at the file of the
-outermost function alone, and would go on with a callee as it was before.
+The machine code is kept in ``<digest>`` in ``NUMBA_CACHE_DIR``, or else in ``driftline`` in
+``$XDG_CACHE_HOME`` (``~/.cache``). The digest is that of all sources: numba itself looks at the
+file of the outermost function alone, and would go on with a callee as it was before.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -23,12 +25,23 @@ except ImportError:
 else:
     numba = _numba
 
-__all__ = ["AVAILABLE", "allocating", "compiled", "inlined"]
+__all__ = [
+    "AVAILABLE",
+    "allocating",
+    "compiled",
+    "inlined",
+    "is_complete",
+    "is_kept",
+    "mark_complete",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 AVAILABLE: Final = numba is not None
 """Whether compiled functions are compiled. If not, nobody is to call them: they are slow."""
+
+_KEPT_SECONDS: Final = 30 * 86_400
+"""Machine code of a version that was made so long ago is deleted when another one is made."""
 
 _PACKAGES: Final = ("schemas", "detectors", "learners", "streams")
 
@@ -58,7 +71,9 @@ def allocating(function: F) -> F:
 def _made(function: F, **options: Any) -> F:
     if numba is None:
         return function
-    made: F = numba.njit(cache=_KEPT, error_model="numpy", nogil=True, **options)(function)
+    made: F = numba.njit(cache=_KEPT is not None, error_model="numpy", nogil=True, **options)(
+        function
+    )
     return made
 
 
@@ -72,21 +87,53 @@ def _digest() -> str:
     return found.hexdigest()[:16]
 
 
-def _keep_on_disk() -> bool:
-    """Choose where machine code is kept; False if nowhere can be written to."""
-    if numba is None or "NUMBA_CACHE_DIR" in os.environ:
-        return numba is not None
+def _place() -> Path:
+    given = os.environ.get("NUMBA_CACHE_DIR")
+    if given:
+        return Path(given) / _digest()
     home = os.environ.get("XDG_CACHE_HOME")
     base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
-    place = base / "driftline" / _digest()
+    return base / "driftline" / _digest()
+
+
+def _forget_old_versions(parent: Path) -> None:
+    for place in parent.iterdir():
+        if place.is_dir() and time.time() - place.stat().st_mtime > _KEPT_SECONDS:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _keep_on_disk() -> Path | None:
+    """Choose where machine code is kept; None if nothing can be written there."""
+    if numba is None:
+        return None
+    place = _place()
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.mkdir(parents=True, exist_ok=True)
+            _forget_old_versions(place.parent)
     except OSError:
-        return False
+        return None
     if not os.access(place, os.W_OK):
-        return False
+        return None
     numba.config.CACHE_DIR = str(place)
-    return True
+    return place
 
 
 _KEPT: Final = _keep_on_disk()
+_COMPLETE: Final = "complete"
+
+
+def is_kept() -> bool:
+    """Tell whether machine code is kept for the next process."""
+    return _KEPT is not None
+
+
+def is_complete() -> bool:
+    """Tell whether all of it was compiled and kept before."""
+    return _KEPT is not None and (_KEPT / _COMPLETE).exists()
+
+
+def mark_complete() -> None:
+    """Note that everything has been compiled."""
+    if _KEPT is not None:
+        (_KEPT / _COMPLETE).touch()

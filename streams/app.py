@@ -24,9 +24,11 @@ from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 
 from learners.snapshot import signing_key
+from schemas.compiled import is_complete
 from schemas.errors import BrokerGone, ConfigurationError, Fenced, SnapshotError, TopicError
 from schemas.settings import Settings
 from streams import topics
+from streams.bank.warm_up import Compiled
 from streams.metrics import Metrics
 from streams.sensor import try_out
 from streams.status import WorkerStatus
@@ -90,11 +92,15 @@ async def _run(settings: Settings) -> int:
     web = await start_web(settings.http, registry, status)
     watch = _BrokerWatch(settings, status)
     log.info("worker starting", group=settings.group, guarantee=settings.guarantee)
+    compiled = Compiled()
+    preparing = asyncio.create_task(compiled.prepare())
+    if is_complete():
+        await _until(stop, asyncio.shield(preparing))
     try:
         await _until(stop, _check_topics(settings, status))
         watching = asyncio.create_task(watch.run())
         while not stop.is_set():
-            await _work(settings, metrics, status, stop, watching)
+            await _work(settings, metrics, status, stop, watching, compiled)
     except (TopicError, ConfigurationError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - the one line of exit code 2
         return 2
@@ -110,6 +116,7 @@ async def _run(settings: Settings) -> int:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
         status.alive = False
+        preparing.cancel()
         with suppress(TimeoutError):
             await asyncio.wait_for(web.stop(), LINGER_SECONDS)
     return 0
@@ -121,9 +128,12 @@ async def _work(
     status: WorkerStatus,
     stop: asyncio.Event,
     watching: asyncio.Task[None],
+    compiled: Compiled,
 ) -> None:
     """Run one consumer to its end; return if another may take its place."""
-    worker = asyncio.create_task(Worker(settings, metrics, status).run(stop))
+    worker = asyncio.create_task(
+        Worker(settings, metrics, status, lambda: compiled.ready).run(stop)
+    )
     await asyncio.wait([worker, watching], return_when=asyncio.FIRST_COMPLETED)
     if watching.done() and not worker.done():
         worker.cancel()

@@ -47,6 +47,8 @@ class OwnedPartition:
         Commits next offsets by (topic, partition) for the group, if they are new to it.
     on_effects
         Called after each checkpoint with what it made visible.
+    compiled_is_ready
+        See `streams.pipeline.Pipeline`.
     """
 
     def __init__(
@@ -56,9 +58,10 @@ class OwnedPartition:
         metrics: Metrics,
         commit: Commit,
         on_effects: Callable[[Sequence[Outgoing]], None] = lambda _: None,
+        compiled_is_ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self.number = number
-        self.pipeline = Pipeline(settings, number)
+        self.pipeline = Pipeline(settings, number, compiled_is_ready)
         self.suspended = False
         self.ready = False
         self._settings = settings

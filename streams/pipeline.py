@@ -101,33 +101,48 @@ class Pipeline:
         Of the whole deployment.
     partition
         Number of the partition, for ids and sources.
+    compiled_is_ready
+        Whether banks may be used; asked again as long as the answer is no.
 
     Attributes
     ----------
+    key
+        Signs state.
     position
         Next offset by full topic name.
     last_timestamp
         Kafka timestamp in milliseconds of the last sensor event; None before the first.
     """
 
-    def __init__(self, settings: Settings, partition: int) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        partition: int,
+        compiled_is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.position: dict[str, int] = {}
         self.last_timestamp: int | None = None
         self._settings = settings
         self._partition = partition
-        self._key = signing_key(settings.state)
+        self.key = signing_key(settings.state)
         self._inputs: Mapping[str, str] = {kind: settings.topic(kind) for kind in INPUTS}
         self._outputs = {kind: settings.topic(name) for kind, name in _TOPIC_OF.items()}
         self._dead_letters = settings.topic("dead-letters")
-        layout = bank_layout(settings) if compiled.AVAILABLE else None
+        self._layout = bank_layout(settings) if compiled.AVAILABLE else None
         self._ordinary = settings.variants()[0]
-        self._bank = None if layout is None else rows_of.Bank(layout, self._ordinary, self._key)
+        self._compiled_is_ready = compiled_is_ready
+        self._bank: rows_of.Bank | None = None
+        self._open_bank()
         self._readings = columns.Readings()
         self._live: dict[str, Live] = {}
         self._stored: dict[str, bytes] = {}
         self._waiting: dict[str, dict[str, bytes]] = {}
         self._touched: dict[str, Live] = {}
         self._effects: list[Outgoing] = []
+
+    def _open_bank(self) -> None:
+        if self._bank is None and self._layout is not None and self._compiled_is_ready():
+            self._bank = rows_of.Bank(self._layout, self._ordinary, self.key)
 
     @property
     def sensors(self) -> int:
@@ -147,15 +162,15 @@ class Pipeline:
         banked: list[tuple[str, bytes]] = []
         for (kind, sensor_id, *rest), row in join_parts(restored.rows).items():
             if kind != "sensor":
-                verify(row, self._key)
+                verify(row, self.key)
                 self._waiting.setdefault(sensor_id, {})[rest[0]] = row
             elif not row.startswith(rows_of.MAGIC):
-                verify(row, self._key)
+                verify(row, self.key)
                 self._stored[sensor_id] = row
             elif self._bank is not None and self._is_ordinary(sensor_id):
                 banked.append((sensor_id, row))
             else:
-                rows_of.verified(row, self._key)
+                rows_of.verified(row, self.key)
                 self._stored[sensor_id] = row
         if self._bank is not None:
             self._stored.update(self._bank.restore(banked))
@@ -171,6 +186,7 @@ class Pipeline:
             In the order of their offsets.
         """
         counts = Counts()
+        self._open_bank()
         topic = self._inputs[kind]
         position = self.position.get(topic, 0)
         if kind == "sensors" and self._bank is not None and isinstance(records, Slice):
@@ -204,14 +220,14 @@ class Pipeline:
                 continue
             waiting = self._waiting.setdefault(sensor_id, {})
             for event_id, entry in live.sensor.pending.changes():
-                row = None if entry is None else dumps(entry, self._key)
+                row = None if entry is None else dumps(entry, self.key)
                 before = waiting.pop(event_id, b"")
                 if row is not None:
                     waiting[event_id] = row
                 rows += split_parts(["pending", sensor_id, event_id], row, len(before))
             if not waiting:
                 del self._waiting[sensor_id]
-            row = dumps(live.sensor.stored(live.context.sensor_settings), self._key)
+            row = dumps(live.sensor.stored(live.context.sensor_settings), self.key)
             rows += split_parts(["sensor", sensor_id], row, len(self._stored.get(sensor_id, b"")))
             self._stored[sensor_id] = row
         self._touched = {}
@@ -361,7 +377,7 @@ class Pipeline:
         number = -1 if bank is None else bank.here(sensor_id)
         if bank is None or number < 0:
             return None
-        context = Context(self._settings, self._ordinary, self._partition, self._key)
+        context = Context(self._settings, self._ordinary, self._partition, self.key)
         live = Live(bank.get(number), context)
         live.base = bank.stored(number)
         bank.elsewhere[number] = 1
@@ -376,14 +392,14 @@ class Pipeline:
         if row is None:
             sensor = new_sensor(sensor_id, settings)
         elif row.startswith(rows_of.MAGIC):
-            sensor = rows_of.read(row, self._key, sensor_id, settings)
+            sensor = rows_of.read(row, self.key, sensor_id, settings)
         else:
-            stored = loads(row, self._key)
+            stored = loads(row, self.key)
             assert isinstance(stored, Stored)
             sensor = refit(stored, sensor_id, settings)
         for event_id, waiting in self._waiting.get(sensor_id, {}).items():
-            sensor.pending.restore(event_id, loads(waiting, self._key))
-        return Live(sensor, Context(self._settings, settings, self._partition, self._key))
+            sensor.pending.restore(event_id, loads(waiting, self.key))
+        return Live(sensor, Context(self._settings, settings, self._partition, self.key))
 
     def _undo(self, sensor_id: str, broken: Live) -> None:
         """Bring a sensor back to where it was before a record that could not be processed."""
@@ -392,7 +408,7 @@ class Pipeline:
             live = self._load(sensor_id)
         elif base.startswith(rows_of.MAGIC):
             settings = context.sensor_settings
-            live = Live(rows_of.read(base, self._key, sensor_id, settings), context)
+            live = Live(rows_of.read(base, self.key, sensor_id, settings), context)
         else:
             live = Live(pickle.loads(base), context)  # noqa: S301 - made below
         for kind, event, record in broken.journal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, overload
+from typing import NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class BatchRecord(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, Any], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,14 +135,14 @@ def _record(
     )
 
 
-def _headers(data: NDArray[np.uint8], at: int) -> tuple[tuple[str, Any], ...]:
+def _headers(data: NDArray[np.uint8], at: int) -> tuple[tuple[str, bytes | None], ...]:
     """Parse headers that are known to be well formed.
 
     A name that is not UTF-8 is read as Java reads it: a record can't be refused for it.
     """
     end = len(data)
     count, at = _varint(data, at, end)
-    headers = []
+    headers: list[tuple[str, bytes | None]] = []
     for _ in range(count):
         name_at, name_length, at = _field(data, at, end)
         value_at, value_length, at = _field(data, at, end)

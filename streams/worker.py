@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -47,9 +47,18 @@ class Worker:
         Counted in.
     status
         Told what is owned and what was found.
+    compiled_is_ready
+        See `streams.pipeline.Pipeline`.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics, status: WorkerStatus) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        status: WorkerStatus,
+        compiled_is_ready: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._compiled_is_ready = compiled_is_ready
         self._settings = settings
         self._metrics = metrics
         self._status = status
@@ -224,7 +233,12 @@ class Worker:
 
     def _open(self, number: int) -> None:
         partition = OwnedPartition(
-            number, self._settings, self._metrics, self._commit, self._status.written
+            number,
+            self._settings,
+            self._metrics,
+            self._commit,
+            self._status.written,
+            self._compiled_is_ready,
         )
         self._partitions[number] = partition
         self._opening[number] = asyncio.create_task(self._open_and_report(number, partition))
