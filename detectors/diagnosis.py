@@ -9,6 +9,9 @@ from detectors.signal import Finding
 Diagnosis = Literal["upstream", "data", "prior", "concept"]
 Severity = Literal["low", "medium", "high"]
 
+CHECKS = frozenset(("stuck", "unit"))
+"""Names that stand in place of a detector's for a fault on the way here."""
+
 INPUT_MOVED = 3.0
 """Standard errors by which the input's mean must have moved to explain a grown error."""
 
@@ -29,7 +32,8 @@ def diagnose(signal: str, finding: Finding, value_shift: float | None) -> Diagno
     Returns
     -------
     ``"upstream"``
-        Readings fail to come: the source, not the process, has changed.
+        Readings fail to come, are stuck or come in another unit: the source, not the process,
+        has changed.
     ``"data"``
         The input P(x) has moved (covariate shift), as have errors that come with it.
     ``"prior"``
@@ -42,7 +46,7 @@ def diagnose(signal: str, finding: Finding, value_shift: float | None) -> Diagno
     Gama et al., "A survey on concept drift adaptation", ACM Computing Surveys 46(4), 2014,
     section 2.
     """
-    if signal == "missing":
+    if signal == "missing" or finding.detector in CHECKS:
         return "upstream"
     if signal == "label":
         return "prior"
@@ -59,6 +63,8 @@ def severity(finding: Finding) -> Severity:
     a drift whose sides are not known. Any shift away from a constant is ``"high"``.
     """
     before, after = finding.before, finding.after
+    if finding.detector in CHECKS:
+        return "high"
     if finding.kind == "warning" or before is None or after is None:
         return "low"
     shift = abs(after.mean - before.mean)

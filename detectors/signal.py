@@ -279,6 +279,11 @@ class SignalMonitor:
         return Statistics(reference.n, reference.mean, reference.std)
 
     @property
+    def usual(self) -> Statistics | None:
+        """The values since the reference began to be taken, wild ones limited; None if none."""
+        return self._seen.statistics()
+
+    @property
     def outliers_in_warmup(self) -> int:
         """Values that the present reference leaves out as wild."""
         return self._reference.outliers if self._reference else 0

@@ -7,15 +7,16 @@ failure comes to the same state and the same drift events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
 from detectors.defaults import DETECTORS, family_of, with_defaults
 from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
+from detectors.hygiene import Repeats, conversion
 from detectors.registry import create as create_detector
-from detectors.signal import Finding, Position, SignalMonitor
+from detectors.signal import Finding, Position, SignalMonitor, Statistics
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
 from learners.champion import Champion
@@ -80,6 +81,8 @@ class Sensor:
     monitors
         One per signal: ``value``, ``error``, ``label``, ``missing``, ``prediction``,
         ``feature:<name>``.
+    repeats
+        How often its value is the one before: tells whether it is stuck.
     events
         Events scored so far.
     examples
@@ -105,6 +108,7 @@ class Sensor:
     prequential: Prequential
     pending: PendingLabels
     monitors: dict[str, SignalMonitor] = field(default_factory=dict)
+    repeats: Repeats = field(default_factory=Repeats)
     events: int = 0
     examples: int = 0
     last_offset: int = -1
@@ -294,6 +298,14 @@ def score(
     missing = any(value is None for value in values.values())
     _feed(sensor, "missing", float(missing), at, settings, findings)
     prediction = None
+    if single and reading.value is not None:
+        sensor.repeats.update(reading.value, at)
+    if sensor.repeats.stuck and not missing:
+        findings.append((VALUE, _stuck(sensor, reading.value, at)))
+        if not sensor.champion.learner.needs_label:
+            # A stuck reading says nothing: nothing is learned from it, and nothing judged by it.
+            prediction = sensor.champion.learner.predict(_known(sensor, values))
+            return Scored(at, prediction, _observe(sensor, at, findings))
     if not missing:
         x = _known(sensor, values)
         clipped = dict(x)
@@ -361,6 +373,20 @@ def _template(settings: str) -> Learner:
 def untrained(settings: SensorSettings) -> Learner:
     """Return an untrained learner; making one is slow, so it is made once for all sensors."""
     return _template(settings.learner.model_dump_json()).fresh()
+
+
+def _stuck(sensor: Sensor, value: float | None, at: Position) -> Finding:
+    repeats, monitor = sensor.repeats, sensor.monitors.get(VALUE)
+    return Finding(
+        detector="stuck",
+        kind="drift",
+        direction="none",
+        score=float(repeats.run),
+        threshold=repeats.limit,
+        change_point=repeats.began or at,
+        before=None if monitor is None else monitor.usual,
+        after=Statistics(repeats.run + 1, value or 0.0, 0.0),
+    )
 
 
 def _known(sensor: Sensor, values: Mapping[str, float | str | None]) -> dict[str, Feature]:
@@ -497,12 +523,21 @@ def _as_number(sensor: Sensor, label: PredictionValue) -> float:
 def _observe(
     sensor: Sensor, at: Position, findings: list[tuple[str, Finding]]
 ) -> list[tuple[EpisodeEvent, Diagnosis, Severity]]:
-    events = sensor.episodes.observe(at, findings)
+    events = sensor.episodes.observe(at, [_named(signal, found) for signal, found in findings])
     for event in events:
         if event.finding is not None:
             sensor.diagnosis = diagnose(event.signal, event.finding, _input_shift(sensor))
             sensor.severity = severity(event.finding)
     return [(event, sensor.diagnosis, sensor.severity) for event in events]
+
+
+def _named(signal: str, finding: Finding) -> tuple[str, Finding]:
+    """Name what explains a change of a reading better than a drift does."""
+    reading = signal == VALUE or signal.startswith("feature:")
+    unit = reading and finding.kind == "drift" and finding.detector != "stuck"
+    if unit and conversion(finding.before, finding.after) is not None:
+        return signal, replace(finding, detector="unit")
+    return signal, finding
 
 
 def _input_shift(sensor: Sensor) -> float | None:

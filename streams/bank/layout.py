@@ -28,7 +28,13 @@ MISSING: Final = 2
 """Events that the signal ``missing`` has seen; none of them was without a value."""
 OPEN: Final = 3
 QUIET: Final = 4
-PREQUENTIAL: Final = 5
+LAST_VALUE: Final = 5
+SEEN: Final = 6
+REPEATS: Final = 7
+RUN: Final = 8
+LONGEST: Final = 9
+"""From `LAST_VALUE` on as in `detectors.hygiene.Repeats`."""
+PREQUENTIAL: Final = 10
 VALUE: Final = PREQUENTIAL + learner.PREQUENTIAL_SLOTS
 ERROR: Final = VALUE + monitor.SLOTS
 LEARNER: Final = ERROR + monitor.SLOTS
@@ -39,7 +45,8 @@ LAST_OFFSET: Final = 0
 LAST_TS: Final = 1
 LAST_LABELLED: Final = 2
 RENEWED_AT: Final = 3
-VALUE_BEGAN: Final = 4
+RUN_BEGAN: Final = 4
+VALUE_BEGAN: Final = 6
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
 INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
 

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bank import adwin, adwin_layout, monitor
+from detectors.hygiene import FEWEST, longest_honest
 from learners import bank as learner
 from learners.base import LARGEST
 from schemas.compiled import compiled
@@ -26,12 +27,18 @@ from streams.bank.layout import (
     LAST_LABELLED,
     LAST_OFFSET,
     LAST_TS,
+    LAST_VALUE,
     LEARNER,
+    LONGEST,
     MISSING,
     OPEN,
     PREQUENTIAL,
     QUIET,
     RENEWED_AT,
+    REPEATS,
+    RUN,
+    RUN_BEGAN,
+    SEEN,
     VALUE,
     VALUE_BEGAN,
     VALUE_BUFFER,
@@ -56,6 +63,9 @@ VALUE_ADWIN: Final = 4
 ERROR_ADWIN: Final = 5
 SCALARS: Final = 6
 
+
+_ROUNDING: Final = 1e-9
+"""By how much logarithms may differ from one library to another; far more than they do."""
 
 MOST_ZEROS: Final = 2**26
 """Values of a signal that are kept as a count alone: more do not fit into the arrays of ADWIN."""
@@ -102,6 +112,29 @@ def find(
     return -1
 
 
+_longest_honest = compiled(longest_honest)
+
+
+@compiled
+def _is_stuck(row: Floats, integers: Integers, value: float, offset: int, ts: int) -> bool:
+    """Take a reading as `detectors.hygiene.Repeats` does; in doubt, let that decide."""
+    row[SEEN] += 1.0
+    if row[SEEN] > 1.0 and value == row[LAST_VALUE]:
+        row[REPEATS] += 1.0
+        row[RUN] += 1.0
+        run = row[RUN]
+        if run < FEWEST:
+            return False
+        limit = _longest_honest(row[REPEATS] - run, row[SEEN] - run, row[LONGEST])
+        return bool(run > limit * (1.0 - _ROUNDING))
+    row[LONGEST] = max(row[LONGEST], row[RUN])
+    row[RUN] = 0.0
+    row[LAST_VALUE] = value
+    integers[RUN_BEGAN] = offset
+    integers[RUN_BEGAN + 1] = ts
+    return False
+
+
 @compiled
 def _watch_and_learn(
     row: Floats,
@@ -126,6 +159,8 @@ def _watch_and_learn(
         return 1
     integers[LAST_OFFSET] = offset
     integers[LAST_TS] = ts
+    if _is_stuck(row, integers, value, offset, ts):
+        return 1
     clipped = monitor.clip(row, VALUE, value)
     found, value_fed = monitor.observe(
         row,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bank import adwin_layout, monitor
-from detectors.signal import SignalMonitor
+from detectors.signal import Position, SignalMonitor
 from learners import bank as learner
 from learners.forecast import Forecast
 from schemas.settings import SensorSettings
@@ -31,12 +31,16 @@ from streams.bank.layout import (
     LAST_LABELLED,
     LAST_OFFSET,
     LAST_TS,
+    LAST_VALUE,
     LEARNER,
+    LONGEST,
     MISSING,
     OPEN,
     PREQUENTIAL,
     QUIET,
     RENEWED_AT,
+    RUN_BEGAN,
+    SEEN,
     VALUE,
     VALUE_BEGAN,
     VALUE_BUFFER,
@@ -116,12 +120,13 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     -------
     bool
         False if it can't be a row now: a challenger learns beside its model, a retrain waits for
-        examples, labels are kept, it has other signals or had an event without a value. What the
-        row then holds is of no use.
+        examples, labels are kept, it has other signals, had an event without a value or is stuck.
+        What the row then holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
     if (
         champion.challenger is not None
+        or sensor.repeats.stuck
         or sensor.retrain_due is not None
         or not sensor.monitors.keys() <= _SIGNALS
         or not learner.bankable(champion.learner)
@@ -135,6 +140,16 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     floats[[EVENTS, EXAMPLES]] = sensor.events, sensor.examples
     floats[MISSING] = 0 if missing is None else monitor.zeros_seen(missing)
     floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
+    repeats = sensor.repeats
+    floats[LAST_VALUE : LONGEST + 1] = (
+        repeats.last,
+        repeats.seen,
+        repeats.repeats,
+        repeats.run,
+        repeats.longest,
+    )
+    first = repeats.began or Position(0, 0)
+    integers[RUN_BEGAN : RUN_BEGAN + 2] = first.offset, first.ts
     integers[LAST_OFFSET] = sensor.last_offset
     integers[LAST_TS] = sensor.last_ts
     integers[LAST_LABELLED] = sensor.last_labelled
@@ -164,6 +179,14 @@ def thaw_counts(sensor: Sensor, row: Row) -> None:
     sensor.last_labelled = int(integers[LAST_LABELLED])
     sensor.renewed_at = int(integers[RENEWED_AT])
     sensor.episodes.quiet = int(floats[QUIET])
+    repeats = sensor.repeats
+    repeats.last = float(floats[LAST_VALUE])
+    repeats.seen, repeats.repeats, repeats.run, repeats.longest = (
+        int(number) for number in floats[SEEN : LONGEST + 1]
+    )
+    if repeats.seen:
+        offset, ts = integers[RUN_BEGAN : RUN_BEGAN + 2].tolist()
+        repeats.began = Position(offset, ts)
 
 
 def thaw_learner(sensor: Sensor, row: Row) -> None:

@@ -86,6 +86,15 @@ def jumps(draw: random.Random, count: int) -> Stream:
         yield event(20.0 + 1000.0 * (n // 400 % 3) + draw.gauss(0.0, 0.01), n)
 
 
+def stuck(draw: random.Random, count: int) -> Stream:
+    """Stuck for a while, now and then, and once in a unit of its own."""
+    value = 20.0
+    for n in range(count):
+        if n % 500 < 420 or n < 600:
+            value = round(draw.gauss(20.0, 1.0), 1)
+        yield event(value * 1.8 + 32.0 if n > 1300 else value, n)
+
+
 def records(stream: Stream) -> list[FileRecord]:
     return [FileRecord(n, START * 1000 + n, None, value) for n, value in enumerate(stream)]
 
@@ -156,7 +165,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps])
+@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_rows_and_objects_give_the_same(
     configuration: str, stream: Callable[[random.Random, int], Stream]
@@ -171,7 +180,7 @@ def test_rows_and_objects_give_the_same(
 
 def test_the_streams_above_are_not_all_calm() -> None:
     deployment = configured()
-    for stream in (of_many, shifts, ramps, jumps):
+    for stream in (of_many, shifts, ramps, jumps, stuck):
         effects, _ = plain(deployment, records(stream(random.Random(3), 1500)))
         assert any(effect.topic.endswith(".alerts") for effect in effects), stream.__name__
 

@@ -59,7 +59,7 @@ def test_one_feature_that_is_null_makes_the_whole_reading_missing() -> None:
 
 def test_readings_that_cease_are_upstream_drift() -> None:
     partition = Partition(configured(detectors={"warmup": 100}))
-    fed(partition, [*noise(300), *[None if n % 2 else 20.0 for n in range(200)]])
+    fed(partition, [*noise(300), *[None if n % 2 else 20.0 + n % 5 for n in range(200)]])
     (first, *_) = partition.written("alerts")
     assert (first["signal"], first["kind"], first["diagnosis"]) == ("missing", "drift", "upstream")
     assert first["direction"] == "up"
@@ -307,3 +307,36 @@ def test_a_reset_lets_a_level_that_was_drift_be_normal() -> None:
     partition.feed("control", command("reset"))
     fed(partition, noise(100, level=60.0))
     assert drifts(partition) == []
+
+
+# Faults on the way here.
+
+
+def test_a_stuck_reading_is_told_once_and_trains_nothing() -> None:
+    partition = Partition(configured())
+    before = fed(partition, noise(200)).champion.learner.learned
+    partition.effects.clear()
+    sensor = fed(partition, [20.5] * 100)
+    (drift,) = partition.written("alerts")
+    assert (drift["detector"], drift["signal"]) == ("stuck", "value")
+    assert (drift["kind"], drift["diagnosis"], drift["severity"]) == ("drift", "upstream", "high")
+    assert drift["change_point"]["offset"] == 200
+    assert sensor.events == 300
+    assert sensor.champion.learner.learned == before + 31
+
+
+def test_a_reading_that_moves_again_is_learned_and_the_episode_ends() -> None:
+    partition = Partition(configured())
+    fed(partition, [*noise(200), *[20.5] * 100])
+    partition.effects.clear()
+    sensor = fed(partition, noise(60))
+    assert [alert["kind"] for alert in partition.written("alerts")] == ["recovered"]
+    assert not sensor.repeats.stuck
+    assert sensor.examples == 200 + 31 + 60
+
+
+def test_a_change_of_unit_is_named_and_called_upstream() -> None:
+    partition = Partition(configured())
+    fed(partition, [*noise(200), *(1.8 * value + 32.0 for value in noise(30))])
+    (drift,) = [alert for alert in partition.written("alerts") if alert["kind"] == "drift"]
+    assert (drift["detector"], drift["diagnosis"]) == ("unit", "upstream")
