@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import shutil
 import subprocess
@@ -83,7 +84,7 @@ def test_a_command_is_good_bash(step: Step) -> None:
 def test_a_command_that_takes_minutes_has_the_options_of_the_page(step: Step, shell: Shell) -> None:
     # It has tests of its own.
     options = [word for word in step.words if word.startswith("--")]
-    rest = step.words[: 3 if step.words[0] == "python" else 2]
+    rest = itertools.takewhile(lambda word: not word.startswith("--"), step.words)
     code, lines = shell.run(Step(step.page, f"{' '.join(rest)} --help", [], step.line))
     assert code == 0, lines
     for option in options:
