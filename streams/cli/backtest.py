@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import orjson
@@ -33,6 +34,14 @@ def backtest(
     value: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="CSV: the column with the reading.")
     ] = None,
+    windows: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Labelled windows to hold the alarms against: JSON as NAB's, or CSV with the "
+            "columns sensor, start and end.",
+        ),
+    ] = None,
     config: Config = None,
     assignments: Set = None,
     json: Json = False,
@@ -41,26 +50,39 @@ def backtest(
 
     Prints the drift events that a worker would, in the same order, the same from run to run.
 
+    With --windows, a table on stderr then says which labelled windows were found, how soon, and
+    how many alarms were false, beside River's detectors at River's defaults and as many alarms
+    that are evenly spaced. With --json it is the last line instead, of the kind "scores".
+
     \b
     Examples:
       driftline backtest temperature.csv
       driftline backtest items.csv --labels verdicts.csv --set learner.task=classification
       driftline backtest line-4.csv --sensor machine --value celsius --json
+      driftline backtest temperature.csv --windows faults.csv
     """
     settings = load(config, assignments)
     from streams import logs
     from streams.backtest import Backtest, merge
     from streams.cli.alerts import Alert, show
+    from streams.comparison import Recording
     from streams.files import Columns
+    from streams.windows import read_windows
 
+    recording = None if windows is None else Recording(read_windows(windows), readings=True)
     logs.configure(settings.log)
     backtest = Backtest(settings)
     refused = Counter[str]()
     events = _valid(file, "sensors", refused, Columns(sensor, timestamp, value))
     verdicts = _valid(labels, "labels", refused) if labels is not None else iter(())
     for kind, message in merge(events, verdicts):
+        if recording is not None and kind == "sensors":
+            recording.add(message)
         for alert in backtest.feed(kind, message):
-            show(Alert(alert, orjson.loads(alert)), json=json)
+            event = orjson.loads(alert)
+            show(Alert(alert, event), json=json)
+            if recording is not None:
+                recording.note(event)
         for refusal in backtest.refusals:
             note(refusal)
     totals = backtest.totals
@@ -72,6 +94,11 @@ def backtest(
         note(f"{refused.total():,} lines are no messages and were left out")
     if totals.dead_letters:
         note(f"{totals.dead_letters:,} messages could not be used: a worker dead-letters them")
+    if recording is not None:
+        from streams.cli import scores
+
+        recording.check()
+        scores.show(recording, list(recording.compare()), json=json)
     if refused or totals.dead_letters:
         raise typer.Exit(1)
 
