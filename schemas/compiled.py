@@ -83,7 +83,7 @@ def _digest() -> str:
     for package in _PACKAGES:
         for source in sorted((root / package).rglob("*.py")):
             status = source.stat()
-            found.update(f"{source}{status.st_size}{status.st_mtime_ns}".encode())
+            found.update(f"{source}{status.st_size}{int(status.st_mtime)}".encode())
     return found.hexdigest()[:16]
 
 
