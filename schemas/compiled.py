@@ -10,9 +10,11 @@ file of the outermost function alone, and would go on with a callee as it was be
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,12 +113,19 @@ def _keep_on_disk() -> Path | None:
         if not place.exists():
             place.mkdir(parents=True, exist_ok=True)
             _forget_old_versions(place.parent)
+        if not os.access(place, os.W_OK):
+            # As in a container with a file system to read only. Numba wants to write all the same.
+            place = _copied(place)
     except OSError:
-        return None
-    if not os.access(place, os.W_OK):
         return None
     numba.config.CACHE_DIR = str(place)
     return place
+
+
+def _copied(place: Path) -> Path:
+    copy = Path(tempfile.mkdtemp(prefix="driftline-compiled-"))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    return Path(shutil.copytree(place, copy, dirs_exist_ok=True))
 
 
 _KEPT: Final = _keep_on_disk()

@@ -1,0 +1,59 @@
+"""Machine code is kept from one process to the next, wherever that can be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from schemas.compiled import AVAILABLE
+
+pytestmark = pytest.mark.skipif(not AVAILABLE, reason="numba is not installed")
+
+TELL = "from schemas import compiled as c; print(c._KEPT, c.is_kept(), c.is_complete())"
+
+
+def told(place: Path, code: str = TELL, **more: str) -> list[str]:
+    """What a process says that keeps its machine code there."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(place)} | more
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.split()
+
+
+def test_it_is_complete_only_when_all_was_compiled(tmp_path: Path) -> None:
+    place, kept, complete = told(tmp_path)
+    assert Path(place).parent == tmp_path
+    assert (kept, complete) == ("True", "False")
+    told(tmp_path, "from schemas import compiled; compiled.mark_complete()")
+    assert told(tmp_path)[1:] == ["True", "True"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_where_nothing_can_be_written_a_copy_is_used(tmp_path: Path) -> None:
+    told(tmp_path, "from schemas import compiled; compiled.mark_complete()")
+    (place,) = tmp_path.iterdir()
+    place.chmod(0o500)
+    copy, kept, complete = told(tmp_path)
+    assert Path(copy) != place
+    assert (kept, complete) == ("True", "True")
+    assert not Path(copy).exists()
+
+
+def test_without_a_place_to_write_it_is_compiled_each_time(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    assert told(file / "below")[1:] == ["False", "False"]
+
+
+def test_versions_of_long_ago_are_forgotten(tmp_path: Path) -> None:
+    old, recent = tmp_path / "old", tmp_path / "recent"
+    old.mkdir()
+    recent.mkdir()
+    os.utime(old, (0, 0))
+    told(tmp_path)
+    assert not old.exists()
+    assert recent.exists()
