@@ -11,11 +11,15 @@ import orjson
 import typer
 
 from schemas.errors import ConfigurationError
-from streams.cli.options import Config, Json, Set, load
+from streams.cli.options import Config, Json, Set, load, overrides
 from streams.cli.output import note, say
+from streams.cli.sweep import Wanted
+from streams.cli.sweep import show as show_sweep
 
 if TYPE_CHECKING:
+    from schemas.settings import Settings
     from streams.files import Columns, Kind
+    from streams.windows import Windows
 
 
 def backtest(
@@ -42,6 +46,26 @@ def backtest(
             "columns sensor, start and end.",
         ),
     ] = None,
+    sweep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="TOML like a configuration, with a list of values to try per key."
+        ),
+    ] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=V1,V2", help="Values of one key to try. May be repeated: all combinations."
+        ),
+    ] = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A picture of the combinations: .png or .html."),
+    ] = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The best combination as a configuration (TOML)."),
+    ] = None,
     config: Config = None,
     assignments: Set = None,
     json: Json = False,
@@ -54,27 +78,64 @@ def backtest(
     how many alarms were false, beside River's detectors at River's defaults and as many alarms
     that are evenly spaced. With --json it is the last line instead, of the kind "scores".
 
+    With --sweep or --vary there is one line per combination of values instead, the best one first:
+    by F1, then by false alarms. What was chosen on some windows is to be checked on others.
+
     \b
     Examples:
       driftline backtest temperature.csv
       driftline backtest items.csv --labels verdicts.csv --set learner.task=classification
       driftline backtest line-4.csv --sensor machine --value celsius --json
       driftline backtest temperature.csv --windows faults.csv
+      driftline backtest temperature.csv --windows faults.csv --vary detectors.warmup=50,100,200
     """
     settings = load(config, assignments)
     from streams import logs
-    from streams.backtest import Backtest, merge
-    from streams.cli.alerts import Alert, show
-    from streams.comparison import Recording
     from streams.files import Columns
     from streams.windows import read_windows
 
-    recording = None if windows is None else Recording(read_windows(windows), readings=True)
     logs.configure(settings.log)
-    backtest = Backtest(settings)
+    wanted = Wanted(sweep, vary or (), plot, write)
+    wanted.check(file, labels, windows)
+    labelled = None if windows is None else read_windows(windows)
+    columns = Columns(sensor, timestamp, value)
     refused = Counter[str]()
-    events = _valid(file, "sensors", refused, Columns(sensor, timestamp, value))
+    events = _valid(file, "sensors", refused, columns)
     verdicts = _valid(labels, "labels", refused) if labels is not None else iter(())
+    if wanted.anything:
+        from streams.sweep import Data, combinations, run
+
+        assert labelled is not None
+        made = combinations(wanted.varied(), config, overrides(assignments))
+        _look_through(events, verdicts, labelled)
+        show_sweep(wanted, made, run(Data(file, labels, columns, labelled), made), json=json)
+        dead_letters = 0
+    else:
+        dead_letters = _run(settings, events, verdicts, labelled, json=json)
+    if refused:
+        note(f"{refused.total():,} lines are no messages and were left out")
+    if dead_letters:
+        note(f"{dead_letters:,} messages could not be used: a worker dead-letters them")
+    if refused or dead_letters:
+        raise typer.Exit(1)
+
+
+def _run(
+    settings: Settings,
+    events: Iterator[bytes],
+    verdicts: Iterator[bytes],
+    windows: Windows | None,
+    *,
+    json: bool,
+) -> int:
+    """Print the drift events and what they come to; return the number of dead letters."""
+    from streams.backtest import Backtest, merge
+    from streams.cli import scores
+    from streams.cli.alerts import Alert, show
+    from streams.comparison import Recording
+
+    recording = None if windows is None else Recording(windows, readings=True)
+    backtest = Backtest(settings)
     for kind, message in merge(events, verdicts):
         if recording is not None and kind == "sensors":
             recording.add(message)
@@ -90,17 +151,25 @@ def backtest(
     if totals.labels:
         summary += f", {totals.labels.get('matched', 0):,} labels matched"
     (note if json else say)(summary)
-    if refused:
-        note(f"{refused.total():,} lines are no messages and were left out")
-    if totals.dead_letters:
-        note(f"{totals.dead_letters:,} messages could not be used: a worker dead-letters them")
     if recording is not None:
-        from streams.cli import scores
-
         recording.check()
         scores.show(recording, list(recording.compare()), json=json)
-    if refused or totals.dead_letters:
-        raise typer.Exit(1)
+    return totals.dead_letters
+
+
+def _look_through(events: Iterator[bytes], verdicts: Iterator[bytes], windows: Windows) -> None:
+    """Name what is wrong with the data once, and before all the work."""
+    from streams.comparison import Recording
+
+    recording = Recording(windows, readings=False)
+    for message in events:
+        recording.add(message)
+    for _ in verdicts:
+        pass
+    recording.check()
+    unused = recording.unused()
+    if unused:
+        note(f"{unused:,} windows hold no event of their sensor and were left out")
 
 
 def _valid(

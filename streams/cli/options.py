@@ -79,13 +79,25 @@ def load(config: Path | None, assignments: list[str] | None, **more: Any) -> Set
     """
     from schemas.settings import load_settings
 
-    overrides: dict[str, Any] = {key.replace("__", "."): value for key, value in more.items()}
+    own = {key.replace("__", "."): value for key, value in more.items()}
+    return load_settings(config, {**own, **overrides(assignments)})
+
+
+def overrides(assignments: list[str] | None) -> dict[str, Any]:
+    """What is given with ``--set``, by dotted key.
+
+    Raises
+    ------
+    ConfigurationError
+        A text is no assignment.
+    """
+    found: dict[str, Any] = {}
     for text in assignments or ():
         key, equals, value = text.partition("=")
         if not equals or not key:
             raise ConfigurationError("--set", text, "KEY=VALUE, such as topics.prefix=plant-2")
-        overrides[key.strip()] = value
-    return load_settings(config, overrides)
+        found[key.strip()] = value
+    return found
 
 
 def duration(option: str, text: str) -> int:
