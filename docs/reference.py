@@ -80,6 +80,9 @@ MEANING: Mapping[str, str] = {
     "http.port": "0 asks for a free port. A port that is taken is replaced by a free one.",
     "log.level": "The least that is logged.",
     "log.format": "`auto`: `console` on a terminal, `json` elsewhere.",
+    "state.max_sensors": "Sensors that a partition keeps; times `topics.partitions`, that is how "
+    "many the deployment keeps. [Beyond it](guarantees.md#how-many-sensors-are-kept) those that "
+    "were silent for the longest are forgotten.",
     "state.signing_key": "What state and models are signed with, at least 16 characters. A secret.",
     "state.signing_key_file": "The same in a file. Without both: `driftline/signing.key` in "
     "`$XDG_STATE_HOME` (`~/.local/state`), made if it is not there.",

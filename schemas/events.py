@@ -67,7 +67,7 @@ Direction = Literal["up", "down", "none"]
 Diagnosis = Literal["upstream", "data", "prior", "concept"]
 Severity = Literal["low", "medium", "high"]
 Command = Literal["reset", "relearn", "promote", "rollback", "mute", "unmute", "ack"]
-Action = Literal["reset", "relearn", "retrain", "promote", "rollback", "reject"]
+Action = Literal["reset", "relearn", "retrain", "promote", "rollback", "reject", "evict"]
 Stage = Literal["candidate", "production", "archived", "rejected"]
 
 
@@ -283,7 +283,7 @@ class Prediction(Message):
 
 
 class Adaptation(Message):
-    """One step taken because of drift (or by hand), on ``<prefix>.adaptations``."""
+    """One step taken because of drift, by hand or for want of room, on ``<prefix>.adaptations``."""
 
     id: str
     ts: Timestamp

@@ -416,8 +416,10 @@ class Log(_Section):
 
 
 class State(_Section):
-    """The key that stored state and models are signed with."""
+    """How much is kept, and the key that stored state and models are signed with."""
 
+    max_sensors: Count = 125_000
+    """Sensors that a partition keeps; those silent for the longest are forgotten."""
     signing_key: SecretStr | None = None
     signing_key_file: Path | None = None
 

@@ -20,7 +20,15 @@ LABEL_OUTCOMES: Final = (
 """What became of a label, in the words of ``learners.labels``; ``unused`` is one whose sensor has a
 task without labels."""
 
-ADAPTATION_ACTIONS: Final = ("reset", "relearn", "retrain", "promote", "rollback", "reject")
+ADAPTATION_ACTIONS: Final = (
+    "reset",
+    "relearn",
+    "retrain",
+    "promote",
+    "rollback",
+    "reject",
+    "evict",
+)
 """The actions of an adaptation record."""
 
 CHECKPOINT_OUTCOMES: Final = ("committed", "failed", "fenced")
@@ -92,6 +100,7 @@ class Metrics:
     dead_letters: Counter
     drift_events: Counter
     adaptations: Counter
+    evicted_sensors: Counter
     skipped: Counter
     checkpoints: Counter
     rebalances: Counter
@@ -136,6 +145,9 @@ class Metrics:
                 "diagnosis",
             ),
             adaptations=counter("adaptations", "Adaptation records written, by action.", "action"),
+            evicted_sensors=counter(
+                "evicted_sensors", "Sensors forgotten since their partition was full."
+            ),
             skipped=counter(
                 "skipped", "Replayed records skipped because their effects were already durable."
             ),

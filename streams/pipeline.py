@@ -7,6 +7,7 @@ failure does nothing twice.
 
 from __future__ import annotations
 
+import heapq
 import pickle
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -25,10 +26,12 @@ from schemas.events import (
     DriftEvent,
     Message,
     ModelRecord,
+    ModelRef,
     Prediction,
     RetrainRequest,
 )
 from schemas.settings import Settings, TopicName
+from streams import evictions, stored
 from streams.bank import bank as rows_of
 from streams.bank import step
 from streams.bank.layout import bank_layout
@@ -38,7 +41,7 @@ from streams.handlers import HANDLERS, NOTHING
 from streams.metrics import dead_letter_reason
 from streams.records import INPUTS, Counts, Outgoing, Record
 from streams.rows import PART_BYTES, join_parts, split_parts
-from streams.sensor import Sensor, Stored, new_sensor, refit
+from streams.sensor import Sensor, new_sensor
 from streams.slices import Slice
 
 log = structlog.get_logger("driftline.pipeline")
@@ -138,6 +141,9 @@ class Pipeline:
         self._stored: dict[str, bytes] = {}
         self._waiting: dict[str, dict[str, bytes]] = {}
         self._touched: dict[str, Live] = {}
+        self._kept = 0
+        self._limit = settings.state.max_sensors
+        self._deleted: list[tuple[bytes, bytes | None]] = []
         self._effects: list[Outgoing] = []
 
     def _open_bank(self) -> None:
@@ -147,8 +153,7 @@ class Pipeline:
     @property
     def sensors(self) -> int:
         """How many sensors are in state here, restored ones included."""
-        banked = 0 if self._bank is None else self._bank.held
-        return len(self._stored.keys() | self._live.keys()) + banked
+        return self._kept
 
     def restore(self, restored: Restored) -> None:
         """Take over what the state topic holds. Rows are read when their sensor is next seen.
@@ -164,16 +169,19 @@ class Pipeline:
             if kind != "sensor":
                 verify(row, self.key)
                 self._waiting.setdefault(sensor_id, {})[rest[0]] = row
-            elif not row.startswith(rows_of.MAGIC):
-                verify(row, self.key)
-                self._stored[sensor_id] = row
-            elif self._bank is not None and self._is_ordinary(sensor_id):
+            elif (
+                self._bank is not None
+                and row.startswith(rows_of.MAGIC)
+                and self._is_ordinary(sensor_id)
+            ):
                 banked.append((sensor_id, row))
             else:
-                rows_of.verified(row, self.key)
+                stored.verify(row, self.key)
                 self._stored[sensor_id] = row
+        self._kept = len(self._stored)
         if self._bank is not None:
             self._stored.update(self._bank.restore(banked))
+            self._kept += len(banked)
 
     def process(self, kind: str, records: Sequence[Record]) -> Counts:
         """Take in a slice of one input topic.
@@ -208,16 +216,11 @@ class Pipeline:
     def take(self) -> tuple[list[Outgoing], list[tuple[bytes, bytes | None]]]:
         """Return effects and changed rows since the last call; they are the caller's now."""
         effects, self._effects = self._effects, []
-        rows: list[tuple[bytes, bytes | None]] = []
+        # A sensor that was forgotten may be back by now: its new rows come after the deleted ones.
+        rows, self._deleted = self._deleted, []
         for sensor_id, live in self._touched.items():
             live.journal = []
             live.base = None
-            if live.sensor.blank:
-                stored = self._stored.pop(sensor_id, None)
-                if stored is not None:
-                    rows += split_parts(["sensor", sensor_id], None, len(stored))
-                del self._live[sensor_id]
-                continue
             waiting = self._waiting.setdefault(sensor_id, {})
             for event_id, entry in live.sensor.pending.changes():
                 row = None if entry is None else dumps(entry, self.key)
@@ -227,7 +230,7 @@ class Pipeline:
                 rows += split_parts(["pending", sensor_id, event_id], row, len(before))
             if not waiting:
                 del self._waiting[sensor_id]
-            row = dumps(live.sensor.stored(live.context.sensor_settings), self.key)
+            row = stored.write(live.sensor, live.context.sensor_settings, self.key)
             rows += split_parts(["sensor", sensor_id], row, len(self._stored.get(sensor_id, b"")))
             self._stored[sensor_id] = row
         self._touched = {}
@@ -279,6 +282,9 @@ class Pipeline:
                 sensor_id = name.decode()
                 if not self._is_known(sensor_id) and self._is_ordinary(sensor_id):
                     bank.add(name)
+                    self._kept += 1
+                    if self._kept > self._limit:
+                        self._make_room(sensor_id, "sensors", events[at], counts)
                     continue
             live = self._take_in("sensors", events[at], counts)
             if live is not None:
@@ -318,13 +324,19 @@ class Pipeline:
             return None
         sensor_id = event.sensor_id
         live = self._live.get(sensor_id)
+        new = False
         if live is None:
-            live = self._live[sensor_id] = self._take_out(sensor_id) or self._load(sensor_id)
+            live = self._take_out(sensor_id)
+            if live is None:
+                new = sensor_id not in self._stored
+                self._kept += new
+                live = self._load(sensor_id)
+            self._live[sensor_id] = live
         try:
             effects = self._handle(kind, live, event, record, counts)
         except InvalidMessage as error:
             # Handlers refuse a message before they change anything.
-            self._drop_if_unknown(sensor_id, live)
+            self._forget_if_blank(sensor_id, live)
             self._dead_letter(kind, record, "decode", error, counts)
         except Exception as error:
             log.error("defect while processing a record", sensor=sensor_id, exc_info=error)
@@ -332,7 +344,9 @@ class Pipeline:
             self._dead_letter(kind, record, "processing", error, counts)
         else:
             self._effects += effects
-            if not self._drop_if_unknown(sensor_id, live):
+            if not self._forget_if_blank(sensor_id, live):
+                if new and self._kept > self._limit:
+                    self._make_room(sensor_id, kind, record, counts)
                 live.journal.append((kind, event, record))
                 self._touched[sensor_id] = live
                 return live
@@ -391,12 +405,8 @@ class Pipeline:
         row = self._stored.get(sensor_id)
         if row is None:
             sensor = new_sensor(sensor_id, settings)
-        elif row.startswith(rows_of.MAGIC):
-            sensor = rows_of.read(row, self.key, sensor_id, settings)
         else:
-            stored = loads(row, self.key)
-            assert isinstance(stored, Stored)
-            sensor = refit(stored, sensor_id, settings)
+            sensor = stored.read(row, self.key, sensor_id, settings)
         for event_id, waiting in self._waiting.get(sensor_id, {}).items():
             sensor.pending.restore(event_id, loads(waiting, self.key))
         return Live(sensor, Context(self._settings, settings, self._partition, self.key))
@@ -419,16 +429,77 @@ class Pipeline:
             self._touched[sensor_id] = live
         else:
             live.base = base
-            self._drop_if_unknown(sensor_id, live)
+            self._forget_if_blank(sensor_id, live)
 
-    def _drop_if_unknown(self, sensor_id: str, live: Live) -> bool:
-        """Forget a sensor of which nothing is known, here or in its row."""
-        unknown = (
-            live.sensor.blank and sensor_id not in self._touched and sensor_id not in self._stored
+    def _forget_if_blank(self, sensor_id: str, live: Live) -> bool:
+        """Forget a sensor of which nothing is known that is worth keeping."""
+        blank = live.sensor.blank
+        if blank:
+            self._forget([sensor_id])
+        return blank
+
+    def _make_room(self, newcomer: str, kind: str, record: Record, counts: Counts) -> None:
+        """Forget the sensors that have been silent for the longest, and say so of each."""
+        count = evictions.at_once(self._kept, self._limit)
+        context = Context(self._settings, self._ordinary, self._partition, self.key, kind, record)
+        chosen = heapq.nsmallest(count, self._last_offsets(newcomer, count))
+        for last_offset, sensor_id in chosen:
+            last_ts, version = self._last_known(sensor_id)
+            model = ModelRef(name=sensor_id, version=version)
+            self._effects.append(
+                self._outgoing(evictions.eviction(sensor_id, last_offset, last_ts, model, context))
+            )
+        self._forget([sensor_id for _, sensor_id in chosen])
+        counts.adaptations["evict"] = counts.adaptations.get("evict", 0) + count
+        log.warning(
+            "the partition is full: sensors that were silent for the longest are forgotten",
+            partition=self._partition,
+            sensors=count,
+            limit=self._limit,
+            last_offset=chosen[-1][0],
         )
-        if unknown:
-            del self._live[sensor_id]
-        return unknown
+
+    def _last_offsets(self, newcomer: str, count: int) -> Iterator[tuple[int, str]]:
+        """Yield last offset and id of all that may be forgotten; of rows the first `count`."""
+        for sensor_id, live in self._live.items():
+            if sensor_id != newcomer:
+                yield live.sensor.last_offset, sensor_id
+        for sensor_id, row in self._stored.items():
+            if sensor_id not in self._live:
+                yield stored.last_offset(row), sensor_id
+        if self._bank is not None:
+            # The newcomer's row is blank, and would be the first of them.
+            for last_offset, sensor_id in self._bank.silent_longest(count + 1):
+                if sensor_id != newcomer:
+                    yield last_offset, sensor_id
+
+    def _last_known(self, sensor_id: str) -> tuple[int, int]:
+        """Return the time of a sensor's last event and the version of its model."""
+        live = self._live.get(sensor_id)
+        number = -1 if self._bank is None else self._bank.here(sensor_id)
+        if live is None and self._bank is not None and number >= 0:
+            return self._bank.last_ts(number), self._bank.version(number)
+        if live is not None:
+            sensor = live.sensor
+        else:
+            settings = self._settings.for_sensor(sensor_id)
+            sensor = stored.read(self._stored[sensor_id], self.key, sensor_id, settings)
+        return sensor.last_ts, sensor.champion.version
+
+    def _forget(self, sensor_ids: Sequence[str]) -> None:
+        """Keep nothing of sensors, neither here nor, from the next checkpoint on, in the state."""
+        bank = self._bank
+        for sensor_id in sensor_ids:
+            row = self._stored.pop(sensor_id, None)
+            if row is not None or (bank is not None and bank.names.find(sensor_id.encode()) >= 0):
+                self._deleted += split_parts(["sensor", sensor_id], None, len(row or b""))
+            for event_id, entry in self._waiting.pop(sensor_id, {}).items():
+                self._deleted += split_parts(["pending", sensor_id, event_id], None, len(entry))
+            self._live.pop(sensor_id, None)
+            self._touched.pop(sensor_id, None)
+        if bank is not None:
+            bank.forget(sensor_ids)
+        self._kept -= len(sensor_ids)
 
     def _dead_letter(
         self, kind: str, record: Record, stage: str, error: Exception, counts: Counts

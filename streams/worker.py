@@ -333,4 +333,5 @@ class Worker:
             metrics.drift_events.labels(*key).inc(n)
         for action, n in counts.adaptations.items():
             metrics.adaptations.labels(action).inc(n)
+        metrics.evicted_sensors.inc(counts.adaptations.get("evict", 0))
         self._status.processed(counts)

@@ -23,6 +23,7 @@ from streams.pipeline import Pipeline
 from streams.records import INPUTS, Counts, FileRecord, Outgoing
 from streams.rows import join_parts
 from streams.sensor import Sensor
+from streams.stored import snapshot_of
 from tests.slices import slice_of
 
 START = 1_767_614_400
@@ -181,7 +182,7 @@ class Partition:
             # All but the signature; a pickle has more than one form, so it is opened.
             packed, beside = split(row)
             return [packed, canonical(loads(beside, key)) if beside else None]
-        return canonical(loads(row, key))
+        return canonical(loads(snapshot_of(row) if name[0] == "sensor" else row, key))
 
     def candidate(self, learner: Any, sensor: str = "press-7", **fields: Any) -> bytes:
         """A record of the models topic, as the retrain worker writes it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -14,7 +14,16 @@ from schemas.columns import Readings
 from schemas.errors import SnapshotError
 from schemas.settings import Detectors, LearnerSettings, SensorSettings
 from streams.bank import packing, step
-from streams.bank.layout import Layout, detectors_print, layout_of, learner_print
+from streams.bank.layout import (
+    LAST_OFFSET,
+    LAST_TS,
+    PREQUENTIAL,
+    VALUE_BEGAN,
+    Layout,
+    detectors_print,
+    layout_of,
+    learner_print,
+)
 from streams.bank.names import Names
 from streams.bank.transfer import (
     Row,
@@ -25,6 +34,7 @@ from streams.bank.transfer import (
     thaw_counts,
     thaw_learner,
     thaw_monitors,
+    version_beside,
 )
 from streams.sensor import Sensor, fitted, new_sensor
 
@@ -182,6 +192,56 @@ class Bank:
             add_beside(sensor, loads(snapshot, self._key))
         return sensor
 
+    def last_ts(self, number: int) -> int:
+        """Return the time of the last event of the sensor that a row holds, in microseconds."""
+        return int(self._arrays[1][number, LAST_TS])
+
+    def version(self, number: int) -> int:
+        """Return the version of the model of the sensor that a row holds."""
+        snapshot = self._beside.get(number)
+        return 1 if snapshot is None else version_beside(loads(snapshot, self._key))
+
+    def silent_longest(self, count: int) -> list[tuple[int, str]]:
+        """Return last offset and id of the sensors held here that have been silent for longest.
+
+        Parameters
+        ----------
+        count
+            How many; all of them if there are fewer.
+        """
+        rows = np.flatnonzero(self.elsewhere[: len(self.names)] == 0)
+        offsets = self._arrays[1][rows, LAST_OFFSET]
+        if count < len(rows):
+            chosen = np.argpartition(offsets, count)[:count]
+            rows, offsets = rows[chosen], offsets[chosen]
+        return [
+            (offset, self.names[number].decode())
+            for number, offset in zip(rows.tolist(), offsets.tolist(), strict=True)
+        ]
+
+    def forget(self, sensor_ids: Sequence[str]) -> None:
+        """Free the rows of sensors, those elsewhere too; the last rows move into their places."""
+        found = (self.names.find(sensor_id.encode()) for sensor_id in sensor_ids)
+        gone = np.array([number for number in found if number >= 0], np.int64)
+        if not len(gone):
+            return
+        rows = len(self.names)
+        left = rows - len(gone)
+        holes = gone[gone < left]
+        moved = np.setdiff1d(np.arange(left, rows), gone)
+        for array in (*self._arrays, self.elsewhere, self.dirty):
+            array[holes] = array[moved]
+        self.elsewhere[left:rows] = 0
+        self.dirty[left:rows] = 0
+        for number in gone.tolist():
+            self._beside.pop(number, None)
+        for hole, number in zip(holes.tolist(), moved.tolist(), strict=True):
+            if number in self._beside:
+                self._beside[hole] = self._beside.pop(number)
+        order = np.arange(left)
+        order[holes] = moved
+        self.names.keep(order)
+
     def stored(self, number: int) -> bytes:
         """Return a row as it is stored."""
         out = np.empty(self._most_bytes, np.uint8)
@@ -310,6 +370,14 @@ def verified(row: bytes, key: bytes) -> bytes:
             " (state.signing_key or state.signing_key_file must be the same on every worker)"
         )
     return rest
+
+
+def last_offset(row: bytes) -> int:
+    """Return the last offset of the sensor of a stored row."""
+    data = np.frombuffer(row, np.uint8)
+    integers = np.zeros(VALUE_BEGAN, np.int64)
+    packing.unpack_sensor(data, _HEAD, np.zeros(PREQUENTIAL), integers)
+    return int(integers[LAST_OFFSET])
 
 
 def split(row: bytes) -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from schemas import columns
 from schemas.compiled import compiled
@@ -32,6 +33,33 @@ def _enter_all(old: Any, old_numbers: Any, hashes: Any, numbers: Any) -> None:
             _enter(hashes, numbers, old[slot], old_numbers[slot])
 
 
+@compiled
+def _keep(
+    order: Any,
+    numbered: Any,
+    old_hashes: Any,
+    old_numbers: Any,
+    old_arena: Any,
+    old_arena_at: Any,
+    hashes: Any,
+    numbers: Any,
+    arena: Any,
+    arena_at: Any,
+) -> None:
+    """Fill the tables with some rows; `numbered` is room for a number per old row, all -1."""
+    end = 0
+    for number in range(order.shape[0]):
+        old = order[number]
+        numbered[old] = number
+        for place in range(old_arena_at[old], old_arena_at[old + 1]):
+            arena[end] = old_arena[place]
+            end += 1
+        arena_at[number + 1] = end
+    for slot in range(old_hashes.shape[0]):
+        if old_hashes[slot] != 0 and numbered[old_numbers[slot]] >= 0:
+            _enter(hashes, numbers, old_hashes[slot], numbered[old_numbers[slot]])
+
+
 def hash_of(name: bytes) -> np.uint64:
     """Return what `schemas.columns.scan` gives for a plain id, and any fixed number for others."""
     closed = np.frombuffer(name + b'"', np.uint8)
@@ -43,7 +71,7 @@ def hash_of(name: bytes) -> np.uint64:
 
 
 class Names:
-    """Sensor ids, numbered from 0 in the order in which they came.
+    """Sensor ids, numbered from 0 in the order in which they came, or as `keep` has put them.
 
     Attributes
     ----------
@@ -101,3 +129,18 @@ class Names:
         _enter(self.hashes, self.numbers, hash_of(name), number)
         self._count = number + 1
         return number
+
+    def keep(self, order: npt.NDArray[np.int64]) -> None:
+        """Forget all ids but those of some rows, and number these anew.
+
+        Parameters
+        ----------
+        order
+            Rows by their old number, in the order of their new ones.
+        """
+        old = (self.hashes, self.numbers, self.arena, self.arena_at)
+        self.hashes, self.numbers = np.zeros_like(old[0]), np.zeros_like(old[1])
+        self.arena, self.arena_at = np.zeros_like(old[2]), np.zeros_like(old[3])
+        numbered = np.full(self._count, -1, np.int64)
+        _keep(order, numbered, *old, self.hashes, self.numbers, self.arena, self.arena_at)
+        self._count = len(order)

@@ -227,6 +227,12 @@ def beside(sensor: Sensor) -> dict[str, Any] | None:
     return values
 
 
+def version_beside(values: Mapping[str, Any]) -> int:
+    """Return the version of the model in use from what stands beside a row."""
+    version: int = values["champion"][0]
+    return version
+
+
 def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
     """Give a thawed sensor what stood beside its row."""
     for name in _UNTOUCHED:

@@ -71,6 +71,7 @@ def warm_up() -> None:
     names = Names()
     for number in range(_SENSORS):
         names.add(b"%d" % number)
+    names.keep(np.arange(_SENSORS))
     pipeline = Pipeline(settings, 0)
     warmup = settings.detectors.warmup
     pipeline.process("sensors", _events([b"1"] * (warmup + 2), 0))

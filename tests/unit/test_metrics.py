@@ -16,6 +16,7 @@ NAMES = {
     "driftline_dead_letters": "counter",
     "driftline_drift_events": "counter",
     "driftline_adaptations": "counter",
+    "driftline_evicted_sensors": "counter",
     "driftline_skipped": "counter",
     "driftline_checkpoints": "counter",
     "driftline_rebalances": "counter",

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import SnapshotError
 from schemas.settings import Settings, load_settings
-from streams import pipeline as module
 from streams import rows
+from streams import stored as sensor_rows
 from streams.changelog import Position, Restored
 from streams.pipeline import Pipeline
 from streams.records import FileRecord, Outgoing
@@ -108,8 +108,8 @@ def test_a_restore_reads_no_row_before_its_sensor_is_seen(monkeypatch: pytest.Mo
     pipeline.process("sensors", records(300))
     _, restored = stored(pipeline, {})
     read = []
-    loads = module.loads
-    monkeypatch.setattr(module, "loads", lambda *given: (read.append(1), loads(*given))[1])
+    real = sensor_rows.read
+    monkeypatch.setattr(sensor_rows, "read", lambda *given: (read.append(1), real(*given))[1])
     heir = Pipeline(settings(), 0)
     heir.restore(restored)
     assert heir.sensors == 3

@@ -149,6 +149,10 @@ def test_a_model_is_a_class_with_parameters_or_a_pipeline_of_them() -> None:
             "topics.partitions: True is not allowed: expected a whole number of at least 1",
         ),
         (
+            {"state.max_sensors": 0},
+            "state.max_sensors: 0 is not allowed: expected a whole number of at least 1",
+        ),
+        (
             {"checkpoint.interval": 0},
             "checkpoint.interval: 0 is not allowed: expected a number of seconds greater than 0",
         ),

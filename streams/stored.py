@@ -1,0 +1,84 @@
+"""The row of one sensor on the state topic, whatever it was written from.
+
+=========  =========================================================================
+begins     holds
+=========  =========================================================================
+``DLR1``   numbers, see `streams.bank.bank`; the last offset stands in the first section
+``DLP1``   last offset (8 bytes, signed, the high one first) and a signed snapshot
+=========  =========================================================================
+
+So what a sensor's last offset is can be told without unpickling its row.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from learners import snapshot
+from schemas.errors import SnapshotError
+from schemas.settings import SensorSettings
+from streams.bank import bank
+from streams.sensor import Sensor, Stored, refit
+
+MAGIC: Final = b"DLP1"
+_OFFSET: Final = 8
+_HEAD: Final = len(MAGIC) + _OFFSET
+
+
+def write(sensor: Sensor, settings: SensorSettings, key: bytes) -> bytes:
+    """Return the row of a sensor that is an object; what waits has rows of its own."""
+    offset = sensor.last_offset.to_bytes(_OFFSET, "big", signed=True)
+    return MAGIC + offset + snapshot.dumps(sensor.stored(settings), key)
+
+
+def verify(row: bytes, key: bytes) -> None:
+    """Check the signature of a row without reading what is in it.
+
+    Raises
+    ------
+    SnapshotError
+        If it is none, was changed, or was written with another key.
+    """
+    if row.startswith(bank.MAGIC):
+        bank.verified(row, key)
+    else:
+        snapshot.verify(snapshot_of(row), key)
+
+
+def last_offset(row: bytes) -> int:
+    """Return the offset of the sensor's last event, -1 if it has sent none."""
+    if row.startswith(bank.MAGIC):
+        return bank.last_offset(row)
+    return int.from_bytes(row[len(MAGIC) : _HEAD], "big", signed=True)
+
+
+def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
+    """Return the sensor of a row, made to fit settings that may have changed since.
+
+    What waits for labels stands in other rows and is not in it yet.
+
+    Raises
+    ------
+    SnapshotError
+        As `verify` does, and if the row does not have the last offset that its snapshot has.
+    """
+    if row.startswith(bank.MAGIC):
+        return bank.read(row, key, sensor_id, settings)
+    stored = snapshot.loads(snapshot_of(row), key)
+    assert isinstance(stored, Stored)
+    if stored.values["last_offset"] != last_offset(row):
+        raise SnapshotError("state: the last offset of a row is not that of its snapshot")
+    return refit(stored, sensor_id, settings)
+
+
+def snapshot_of(row: bytes) -> bytes:
+    """Return the signed snapshot in a row.
+
+    Raises
+    ------
+    SnapshotError
+        If it is no row that `write` wrote.
+    """
+    if not row.startswith(MAGIC):
+        raise SnapshotError("state: no row of a sensor, or one of an earlier version of Driftline")
+    return row[_HEAD:]
