@@ -43,7 +43,8 @@ _SIGNATURE: Final = 16
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
 _SECTIONS: Final = 3
-_GROWTH: Final = 1.25
+_GROWTH: Final = 1.1
+_PACKED_AT_ONCE: Final = 2**20
 _SMALLEST: Final = 64
 
 
@@ -250,13 +251,30 @@ class Bank:
 
     def take(self) -> Iterator[tuple[str, bytes]]:
         """Yield id and stored row of each sensor that changed since the last time."""
-        out = np.empty(self._most_bytes, np.uint8)
-        for number in np.flatnonzero(self.dirty).tolist():
-            self.dirty[number] = 0
-            if not self.elsewhere[number]:
-                end = self._pack(number, out)
-                packed = out[:end].tobytes()
-                yield self.names[number].decode(), self._sealed(number, packed)
+        rows = len(self.names)
+        numbers = np.flatnonzero((self.dirty[:rows] == 1) & (self.elsewhere[:rows] == 0))
+        self.dirty[:] = 0
+        out = np.empty(max(_PACKED_AT_ONCE, self._most_bytes), np.uint8)
+        ends = np.empty(len(numbers), np.int64)
+        first = 0
+        while first < len(numbers):
+            after = packing.pack_many(
+                numbers,
+                first,
+                *self._arrays,
+                self._scalars,
+                *self._spare[:2],
+                self._most_bytes,
+                out,
+                ends,
+            )
+            packed, begins = out.data, 0
+            for number, end in zip(
+                numbers[first:after].tolist(), ends[first:after].tolist(), strict=True
+            ):
+                yield self.names[number].decode(), self._sealed(number, bytes(packed[begins:end]))
+                begins = end
+            first = after
 
     def restore(self, stored: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
         """Take in rows from the state topic.
@@ -330,7 +348,7 @@ class Bank:
     def _grow(self, wanted: int) -> None:
         if wanted <= self._capacity:
             return
-        capacity = max(wanted, int(self._capacity * _GROWTH), _SMALLEST)
+        capacity = max(wanted, int(self._capacity * _GROWTH) + _SMALLEST)
         for array in (*self._arrays, self.elsewhere, self.dirty):
             # In place: a copy of a large bank would need its memory twice for a moment.
             array.resize((capacity, *array.shape[1:]), refcheck=False)

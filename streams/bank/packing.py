@@ -124,6 +124,56 @@ def pack(
     return at
 
 
+@allocating
+def pack_many(
+    numbers: Any,
+    first: int,
+    rows: Any,
+    integers: Any,
+    buffers: Any,
+    heads: Any,
+    counts: Any,
+    buckets: Any,
+    scalars: Any,
+    spare_row: Any,
+    spare_integers: Any,
+    most: int,
+    out: Any,
+    ends: Any,
+) -> int:
+    """Write rows one after the other while there is room; return the next one's place in `numbers`.
+
+    Parameters
+    ----------
+    numbers, first
+        Which rows, from place `first` on.
+    most
+        The most that one row takes.
+    out, ends
+        The bytes, and where each row ends; as long as `numbers`.
+    """
+    at = 0
+    for place in range(first, numbers.shape[0]):
+        if at + most > out.shape[0]:
+            return place
+        number = numbers[place]
+        at = pack(
+            rows[number],
+            integers[number],
+            buffers[number],
+            heads[number],
+            counts[number],
+            buckets[number],
+            scalars,
+            spare_row,
+            spare_integers,
+            out,
+            at,
+        )
+        ends[place] = at
+    return int(numbers.shape[0])
+
+
 @compiled
 def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
     """Read the first section; return where the next one begins."""
