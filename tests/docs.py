@@ -82,7 +82,11 @@ class Step:
                 return "parsed"
             case "driftline" if words[1:2] == ["demo"]:
                 return "long"
-            case "python" if words[1:3] in (["-m", "tests.chaos"], ["-m", "bench"]):
+            case "python" if words[1:3] in (
+                ["-m", "tests.chaos"],
+                ["-m", "bench"],
+                ["-m", "bench.quality"],
+            ):
                 return "long"
             case "driftline" if len(words) > 1 and words[1] in _NEEDS_BROKER:
                 return "kafka"
