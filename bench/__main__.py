@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaException
 
+from bench import results
 from bench.contenders import CONTENDERS, DRIFTLINE, LOOP
+from bench.harness import Load
 from bench.program import BenchError
 from schemas.errors import ConfigurationError
 from streams.cli.output import printable
@@ -119,6 +122,85 @@ def side_by_side(
             raise BenchError(
                 f"{ratio.median:.2f} times the hand-written loop: less than {at_least}"
             )
+
+
+@app.command()
+def curves(
+    events: Annotated[int, typer.Option(metavar="N", min=1, help="Events of a run.")] = EVENTS,
+    rounds: Rounds = 3,
+    json: RawResults = None,
+    plot: Plot = None,
+) -> None:
+    """Measure the worker's CPU time per event over the number of sensors and of partitions."""
+    from bench import curves as measurement
+
+    runs = measurement.measured(events, rounds)
+    measurement.show(runs)
+    if json is not None:
+        asked = {"events": events, "rounds": rounds}
+        results.write(json, asked, map(asdict, runs), measurement.summary(runs))
+    if plot is not None:
+        measurement.plot(runs, plot)
+
+
+@app.command()
+def scale(
+    events: Annotated[int, typer.Option(metavar="N", min=1, help="Events of a run.")] = 4_000_000,
+    sensors: Sensors = 1000,
+    partitions: Partitions = 8,
+    rounds: Rounds = 3,
+    json: RawResults = None,
+) -> None:
+    """Measure two workers against one, each held to half a core, in events per second."""
+    from bench import scale as measurement
+
+    if partitions % 2:
+        raise ConfigurationError("--partitions", partitions, "an even number")
+    runs = measurement.measured(Load(events, sensors, partitions), rounds)
+    measurement.show(runs)
+    if json is not None:
+        asked = {"events": events, "rounds": rounds}
+        results.write(json, asked, map(asdict, runs), measurement.summary(runs))
+
+
+@app.command()
+def latency(
+    events: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Events of a measurement of the full load.")
+    ] = 3_000_000,
+    seconds: Annotated[
+        float, typer.Option(metavar="S", min=1.0, help="How long the load lasts in a run.")
+    ] = 30.0,
+    sensors: Sensors = 1000,
+    partitions: Partitions = 8,
+    rounds: Rounds = 3,
+    json: RawResults = None,
+) -> None:
+    """Measure the time from an event to its alert, at half of the full load."""
+    from bench import latency as measurement
+
+    runs = measurement.measured(Load(events, sensors, partitions), seconds, rounds)
+    measurement.show(runs)
+    if json is not None:
+        asked = {"events": events, "seconds": seconds, "rounds": rounds}
+        results.write(json, asked, map(asdict, runs), measurement.summary(runs))
+
+
+@app.command()
+def restore(
+    sensors: Sensors = 200_000,
+    partitions: Partitions = 8,
+    rounds: Rounds = 3,
+    json: RawResults = None,
+) -> None:
+    """Measure how long a worker takes to restore state, beside a consumer that merely reads it."""
+    from bench import restore as measurement
+
+    result = measurement.measured(sensors, partitions, rounds)
+    measurement.show(result)
+    if json is not None:
+        asked = {"sensors": sensors, "partitions": partitions, "rounds": rounds}
+        results.write(json, asked, map(asdict, result.pairs), measurement.summary(result))
 
 
 def _refuse_options(context: typer.Context) -> None:

@@ -33,7 +33,7 @@ def measured(work: Sequence[tuple[Contender, Load]], count: int) -> list[Run]:
             shown.begins(f"preparing {contender.title}")
             contender.prepare(shown.tell)
 
-        def begins(contender: Contender, number: int) -> None:
+        def begins(contender: Contender, _: Load, number: int) -> None:
             shown.begins(f"round {number}: {contender.title}")
 
         def ends(run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -236,6 +237,26 @@ class RunningDriftline:
                 time.sleep(_ASK_SECONDS)
         finally:
             asking.close()
+
+    def ready(self) -> bool:
+        """Tell whether its partitions are restored and their lag is known."""
+        try:
+            self._get("/readyz")
+        except OSError:
+            self.program.check()
+            return False
+        return True
+
+    def metric(self, name: str) -> float:
+        """Return a metric without labels: the time that this takes is the worker's too."""
+        lines = self._get("/metrics").splitlines()
+        wanted = f"driftline_{name} "
+        return next(float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted))
+
+    def _get(self, path: str) -> str:
+        address = f"http://127.0.0.1:{self.port}{path}"
+        with urllib.request.urlopen(address, timeout=30.0) as answer:
+            return str(answer.read().decode())
 
 
 DRIFTLINE = Driftline()

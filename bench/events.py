@@ -17,7 +17,9 @@ def sensor_name(number: int) -> str:
     return f"s-{number:06d}"
 
 
-def readings(count: int, sensors: int, first: int = 0) -> Iterator[tuple[bytes, bytes]]:
+def readings(
+    count: int, sensors: int, first: int = 0, first_sensor: int = 0
+) -> Iterator[tuple[bytes, bytes]]:
     """Yield key and value of stationary N(20, 1) readings of `sensors` sensors in turn.
 
     Parameters
@@ -28,8 +30,10 @@ def readings(count: int, sensors: int, first: int = 0) -> Iterator[tuple[bytes, 
         How many sensors there are.
     first
         Number of the first event: one run continues another.
+    first_sensor
+        Number of the first of the sensors.
     """
-    names = [sensor_name(number) for number in range(sensors)]
+    names = [sensor_name(number) for number in range(first_sensor, first_sensor + sensors)]
     keys = [name.encode() for name in names]
     rng = np.random.default_rng([SEED, first])
     for block in range(first, first + count, _BLOCK):

@@ -1,9 +1,9 @@
 """One run of one contender, so that nothing but the measured events is in its figures.
 
-A few thousand events of the same sensors come first: they pay for imports, compilation and the
-first sight of each sensor. Once they are processed the program is held (SIGSTOP) while the measured
-events are written; from the moment that it is let go until the last of them is processed, the CPU
-time of the whole process and the time on the clock are its own.
+Other events of the same sensors come first: they pay for imports, compilation, the first sight of
+each sensor and the warm-up of its detectors. Once they are processed the program is held (SIGSTOP)
+while the measured events are written; from the moment that it is let go until the last of them is
+processed, the CPU time of the whole process and the time on the clock are its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from bench.events import readings
 from tests.brokers import KafkaServer, admin, produce, read_topic
 
 FEWEST_WARM_UP = 10_000
+PER_SENSOR_WARM_UP = 120
+"""A worker's detectors begin after 100 events of a sensor."""
+
 SETTLED_SECONDS = 1.0
 
 
@@ -43,8 +46,8 @@ class Load:
 
     @property
     def warm_up(self) -> int:
-        """Events that come before the measured ones, at least two of each sensor."""
-        return max(FEWEST_WARM_UP, 2 * self.sensors)
+        """Events that come before the measured ones: all detectors of all sensors are at work."""
+        return max(FEWEST_WARM_UP, PER_SENSOR_WARM_UP * self.sensors)
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def rounds(
     contenders: Sequence[tuple[Contender, Load]],
     count: int,
     on_run: Callable[[Run], None],
-    on_start: Callable[[Contender, int], None],
+    on_start: Callable[[Contender, Load, int], None],
 ) -> list[Run]:
     """Measure all contenders in turn, `count` times over, on one broker.
 
@@ -191,7 +194,7 @@ def rounds(
     with kafka() as server:
         for number in range(1, count + 1):
             for contender, load in contenders:
-                on_start(contender, number)
+                on_start(contender, load, number)
                 run = measure(server, contender, load, number)
                 on_run(run)
                 runs.append(run)

@@ -15,6 +15,35 @@ from matplotlib import pyplot as plt
 OURS, THEIRS = "#c8102e", "#8fa3b5"
 
 
+def curves(path: Path, panels: Mapping[str, Mapping[int, Spread]]) -> None:
+    """Draw the CPU time per event over each of a few quantities, with its range.
+
+    Parameters
+    ----------
+    path
+        The picture.
+    panels
+        Quantity -> (its value -> microseconds per event).
+    """
+    figure, all_axes = plt.subplots(
+        1, len(panels), figsize=(5 * len(panels), 3.6), sharey=True, layout="constrained"
+    )
+    for axes, (quantity, costs) in zip(all_axes, panels.items(), strict=True):
+        medians = [cost.median for cost in costs.values()]
+        below = [cost.median - cost.low for cost in costs.values()]
+        above = [cost.high - cost.median for cost in costs.values()]
+        axes.errorbar(list(costs), medians, [below, above], marker="o", color=OURS, capsize=4)
+        axes.set_xscale("log")
+        axes.set_xticks(list(costs), [f"{value:,}" for value in costs])
+        axes.minorticks_off()
+        axes.set_xlabel(quantity)
+        axes.spines[["top", "right"]].set_visible(False)
+    all_axes[0].set_ylim(bottom=0)
+    all_axes[0].set_ylabel("CPU time of the worker per event, us")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
 def bars(path: Path, costs: Mapping[str, Spread], ours: str, notes: Sequence[str]) -> None:
     """Draw one bar for the CPU time per event of each contender, with its range.
 

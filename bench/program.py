@@ -103,8 +103,8 @@ class Program:
         assert self._process.stdout is not None
         deadline = time.monotonic() + seconds
         while b"\n" not in self._read:
-            left = deadline - time.monotonic()
-            if left <= 0 or not select.select([self._process.stdout], [], [], left)[0]:
+            left = max(0.0, deadline - time.monotonic())
+            if not select.select([self._process.stdout], [], [], left)[0]:
                 return None
             data = os.read(self._process.stdout.fileno(), 65536)
             if not data:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bench.__main__ import main
-from bench.contenders import CONTENDERS, Contender
-from bench.harness import Load, measure
+from bench.contenders import CONTENDERS, DRIFTLINE, Contender
+from bench.group import catch_up
+from bench.harness import Load, measure, place
+from bench.latency import steady
+from bench.restore import fill, restored_and_read
 from tests.brokers import KafkaServer, admin
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -35,3 +38,30 @@ def test_a_worker_does_five_times_the_events_of_a_hand_written_loop(
     code = main(["--small", "--at-least", str(AT_LEAST)])
     printed = capsys.readouterr()
     assert code == 0, printed.out + printed.err
+
+
+def test_two_workers_share_a_backlog(kafka: KafkaServer) -> None:
+    DRIFTLINE.prepare(print)
+    backlog = catch_up(kafka, 2, Load(events=20_000, sensors=50, partitions=4), half_core=True)
+    assert backlog.cpu_seconds > 0.001
+    assert backlog.rate > 0.0
+
+
+def test_the_alerts_of_a_steady_load_are_seen_after_their_events(kafka: KafkaServer) -> None:
+    DRIFTLINE.prepare(print)
+    load = Load(1, sensors=50, partitions=4)
+    run = steady(kafka, load, rate=2000.0, seconds=3.0, interval=0.1, number=1)
+    assert len(run.seconds) >= 5
+    assert min(run.seconds) > 0.0
+    assert run.sent == pytest.approx(2000.0, rel=0.2)
+
+
+def test_all_sensors_are_restored_and_read(kafka: KafkaServer) -> None:
+    DRIFTLINE.prepare(print)
+    with place(kafka, "restore", 4) as here:
+        row_bytes = fill(here, sensors=30)
+        pair = restored_and_read(here, sensors=30, number=1)
+    assert row_bytes > 0
+    assert pair.reader["records"] >= 30
+    assert pair.times_cpu > 0.0
+    assert pair.rss_mib > 10.0

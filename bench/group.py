@@ -1,0 +1,119 @@
+"""Workers of one group on a backlog: how many events a second they get through on the clock."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from bench.contenders import DRIFTLINE, PATIENCE_SECONDS, Place, RunningDriftline
+from bench.events import readings
+from bench.harness import Load, place
+from bench.limits import half_the_time
+from bench.program import BenchError
+from tests.brokers import KafkaServer, produce
+
+_LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """How workers got through a backlog.
+
+    Attributes
+    ----------
+    workers
+        How many.
+    round
+        Runs of the same round stand next to each other in time.
+    load
+        The backlog.
+    seconds
+        Until the last event was processed.
+    cpu_seconds
+        Of all workers in that time.
+    load_average
+        Of the machine over the last minute, before the run.
+    """
+
+    workers: int
+    round: int
+    load: Load
+    seconds: float
+    cpu_seconds: float
+    load_average: float
+
+    @property
+    def rate(self) -> float:
+        """Events per second on the clock, of all workers."""
+        return self.load.events / self.seconds
+
+
+def start_group(stack: ExitStack, here: Place, count: int) -> list[RunningDriftline]:
+    """Start workers, ended with `stack`, that share the partitions evenly and are past warm-up."""
+    workers = []
+    for _ in range(count):
+        worker = DRIFTLINE.start(here)
+        stack.callback(worker.program.end)
+        workers.append(worker)
+    share = here.partitions // count
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not all(worker.ready() and worker.metric("partitions") == share for worker in workers):
+        if time.monotonic() > deadline:
+            raise BenchError(f"{count} workers do not share {here.partitions} partitions evenly")
+        time.sleep(0.2)
+    return workers
+
+
+def catch_up(
+    server: KafkaServer, count: int, load: Load, *, half_core: bool, number: int = 0
+) -> Backlog:
+    """Let `count` workers get through a backlog.
+
+    Parameters
+    ----------
+    server
+        A broker with nothing else to do.
+    count
+        Workers; the partitions can be shared evenly among them.
+    load
+        The backlog.
+    half_core
+        Whether each worker is held to half a core.
+    number
+        Of the round.
+    """
+    average = os.getloadavg()[0]
+    bootstrap = server.bootstrap_servers
+    with ExitStack() as stack:
+        here = stack.enter_context(place(server, f"group-{time.time_ns()}", load.partitions))
+        DRIFTLINE.create_topics(here)
+        workers = start_group(stack, here, count)
+        produce(bootstrap, here.sensors, readings(load.warm_up, load.sensors))
+        workers[0].wait(load.warm_up)
+        before = _processed(workers)
+        for worker in workers:
+            worker.program.hold()
+        produce(bootstrap, here.sensors, readings(load.events, load.sensors, load.warm_up))
+        cpu, started = _cpu(workers), time.perf_counter()
+        for worker in workers:
+            worker.program.go()
+            if half_core:
+                stack.enter_context(half_the_time(worker.program))
+        while _processed(workers) < before + load.events:
+            for worker in workers:
+                worker.program.check()
+            time.sleep(_LOOK_SECONDS)
+        seconds = time.perf_counter() - started
+        cpu = _cpu(workers) - cpu
+    return Backlog(count, number, load, seconds, cpu, average)
+
+
+def _processed(workers: Sequence[RunningDriftline]) -> float:
+    return sum(worker.metric("events_total") for worker in workers)
+
+
+def _cpu(workers: Sequence[RunningDriftline]) -> float:
+    return sum(worker.program.cpu_seconds() for worker in workers)
