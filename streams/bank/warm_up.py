@@ -81,7 +81,7 @@ def warm_up() -> None:
     Pipeline(settings, 0).restore(Restored(Position(), stored))
     for (_, sensor_id, *_), row in join_parts(stored).items():
         if row.startswith(b"DLR"):
-            read(row, pipeline.key, sensor_id, settings.for_sensor(sensor_id))
+            read(row, pipeline.kept.key, sensor_id, settings.for_sensor(sensor_id))
     compiled.mark_complete()
 
 

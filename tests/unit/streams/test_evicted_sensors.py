@@ -299,7 +299,7 @@ def test_rows_are_used_again_however_many_sensors_come_and_go() -> None:
         ]
         pipeline.process("sensors", slice_of(given))
         pipeline.take()
-    bank = pipeline._bank
+    bank = pipeline.kept.bank
     assert bank is not None
     fresh = Names()
     assert len(bank) == 50
@@ -314,7 +314,7 @@ def test_objects_are_let_go_however_many_come_and_go() -> None:
     for n in range(500):
         partition.feed("sensors", reading(f"s-{n}", features={"x": 1.0}))
     pipeline = partition.pipeline
-    assert len(pipeline._live) == len(pipeline._stored) == len(pipeline._waiting) == 50
+    assert len(pipeline.kept.live) == len(pipeline.kept.stored) == len(pipeline.kept.waiting) == 50
     assert len(partition.state()) == 100
 
 

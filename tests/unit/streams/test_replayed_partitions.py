@@ -343,7 +343,7 @@ def test_a_label_of_the_wrong_type_changes_nothing_and_costs_no_replay(
     def never(*_: Any) -> None:
         raise AssertionError("nothing was changed, so there is nothing to undo")
 
-    monkeypatch.setattr(module.Pipeline, "_undo", never)
+    monkeypatch.setattr(module.Kept, "undo", never)
     partition.work("labels", [partition.record("labels", label("press-7", "e-1", "wet"))])
     partition.checkpoint()
     (letter,) = partition.letters()

@@ -199,9 +199,9 @@ def test_a_usual_event_makes_no_object() -> None:
     calm = random.Random(1)
     given = records(event(calm.gauss(20.0, 1.0), n) for n in range(500))
     pipeline.process("sensors", slice_of(given))
-    assert pipeline._live == {}
-    assert pipeline._bank is not None
-    assert pipeline._bank.held == 1
+    assert pipeline.kept.live == {}
+    assert pipeline.kept.bank is not None
+    assert pipeline.kept.bank.held == 1
 
 
 def test_a_sensor_with_a_challenger_is_an_object_until_that_is_settled() -> None:
@@ -213,9 +213,9 @@ def test_a_sensor_with_a_challenger_is_an_object_until_that_is_settled() -> None
     relearn = b'{"command":"relearn","sensor_id":"press-7","ts":0}'
     pipeline.process("control", [FileRecord(0, START * 1000, None, relearn)])
     pipeline.process("sensors", slice_of(given[100:110]))
-    assert list(pipeline._live) == ["press-7"]
+    assert list(pipeline.kept.live) == ["press-7"]
     pipeline.process("sensors", slice_of(given[110:]))
-    assert pipeline._live == {}
+    assert pipeline.kept.live == {}
     sensor = pipeline.sensor("press-7")
     assert sensor is not None
     assert sensor.events == 400
@@ -228,7 +228,7 @@ def test_a_sensor_with_settings_of_its_own_has_no_row() -> None:
     pipeline = Pipeline(deployment, 0)
     both = records(event(20.0 + n % 3, n, ("oven-1", "press-7")[n % 2]) for n in range(200))
     pipeline.process("sensors", slice_of(both))
-    assert list(pipeline._live) == ["oven-1"]
+    assert list(pipeline.kept.live) == ["oven-1"]
     assert_same(plain(deployment, both), (pipeline.drain(), pipeline))
 
 
@@ -254,7 +254,7 @@ def test_rows_of_a_deployment_without_banks_are_read_all_the_same() -> None:
     rows = {key: row for key, row in pipeline.take()[1] if row is not None}
     without = configured(predictions={"enabled": True})
     heir = Pipeline(without, 0)
-    assert heir._bank is None
+    assert heir.kept.bank is None
     heir.restore(Restored(Position(dict(pipeline.position)), rows))
     for name in pipeline.sensor_ids():
         assert first_difference(pipeline.sensor(name), heir.sensor(name)) is None
