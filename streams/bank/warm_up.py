@@ -75,13 +75,14 @@ def warm_up() -> None:
     pipeline = Pipeline(settings, 0)
     warmup = settings.detectors.warmup
     pipeline.process("sensors", _events([b"1"] * (warmup + 2), 0))
-    pipeline.process("sensors", _events([b"1", b"null"], warmup + 2))
     _, rows = pipeline.take()
     stored = {key: row for key, row in rows if row is not None}
     Pipeline(settings, 0).restore(Restored(Position(), stored))
     for (_, sensor_id, *_), row in join_parts(stored).items():
-        if row.startswith(b"DLR"):
-            read(row, pipeline.kept.key, sensor_id, settings.for_sensor(sensor_id))
+        read(row, pipeline.kept.key, sensor_id, settings.for_sensor(sensor_id))
+    # An event without a value makes an object of the row.
+    pipeline.process("sensors", _events([b"1", b"null"], warmup + 2))
+    pipeline.take()
     compiled.mark_complete()
 
 

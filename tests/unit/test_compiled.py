@@ -55,3 +55,24 @@ def test_versions_of_long_ago_are_forgotten(tmp_path: Path) -> None:
     told(tmp_path)
     assert not old.exists()
     assert recent.exists()
+
+
+NOT_COMPILED = """
+import importlib, pkgutil, sys
+from streams.bank.warm_up import warm_up
+warm_up()
+for name, module in sorted(sys.modules.items()):
+    if name.partition(".")[0] not in ("schemas", "detectors", "learners", "streams"):
+        continue
+    for thing in vars(module).values():
+        options = getattr(thing, "targetoptions", {})
+        if getattr(thing, "__module__", "") == name and options.get("nopython"):
+            if options.get("inline") != "always" and not thing.signatures:
+                print(f"{name}.{thing.__name__}")
+"""
+
+
+def test_nothing_is_left_to_be_compiled_at_work() -> None:
+    done = subprocess.run([sys.executable, "-c", NOT_COMPILED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []
