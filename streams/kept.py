@@ -91,6 +91,7 @@ class Kept:
         self._compiled_is_ready = compiled_is_ready
         self._layout = bank_layout(settings) if compiled.AVAILABLE else None
         self._ordinary = settings.variants()[0]
+        self._all_are_ordinary = not settings.sensors
         self._touched: dict[str, Live] = {}
         self._count = 0
         self._deleted: Rows = []
@@ -315,7 +316,7 @@ class Kept:
         return -1 if self.bank is None else self.bank.here(sensor_id)
 
     def _is_ordinary(self, sensor_id: str) -> bool:
-        return self._settings.for_sensor(sensor_id) is self._ordinary
+        return self._all_are_ordinary or self._settings.for_sensor(sensor_id) is self._ordinary
 
     def _load(self, sensor_id: str) -> Live:
         """Read a sensor's row as it stood at the last checkpoint, or begin a new one."""

@@ -292,15 +292,17 @@ class Bank:
         prints = self.layout.learner_print + self.layout.detectors_print
         foreign: list[tuple[str, bytes]] = []
         bodies: list[bytes] = []
+        names: list[bytes] = []
         first = len(self.names)
         for sensor_id, row in stored:
             if verified(row, self._key)[: 2 * _PRINT] != prints:
                 foreign.append((sensor_id, row))
                 continue
-            self.names.add(sensor_id.encode())
+            names.append(sensor_id.encode())
             bodies.append(row[_HEAD:])
         if not bodies:
             return foreign
+        self.names.add_many(names)
         self._grow(len(self.names))
         ends = np.cumsum([len(body) for body in bodies])
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)

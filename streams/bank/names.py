@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,40 @@ def _keep(
             _enter(hashes, numbers, old_hashes[slot], numbered[old_numbers[slot]])
 
 
+@compiled
+def _add_many(
+    closed: Any,
+    lengths: Any,
+    first: int,
+    hashes: Any,
+    numbers: Any,
+    arena: Any,
+    arena_at: Any,
+    odd: Any,
+) -> int:
+    """Enter ids that stand one after the other, each before a quote; those that aren't plain later.
+
+    Their places are written to `odd`, and counted.
+    """
+    at = 0
+    left = 0
+    for place in range(lengths.shape[0]):
+        length = lengths[place]
+        number = first + place
+        begins = arena_at[number]
+        for letter in range(length):
+            arena[begins + letter] = closed[at + letter]
+        arena_at[number + 1] = begins + length
+        hashed, end = columns._id(closed, at, at + length + 1)
+        if end == at + length + 1:
+            _enter(hashes, numbers, hashed, number)
+        else:
+            odd[left] = place
+            left += 1
+        at += length + 1
+    return left
+
+
 def hash_of(name: bytes) -> np.uint64:
     """Return what `schemas.columns.scan` gives for a plain id, and any fixed number for others."""
     closed = np.frombuffer(name + b'"', np.uint8)
@@ -112,23 +147,51 @@ class Names:
 
     def add(self, name: bytes) -> int:
         """Number an id that has none yet."""
+        self._make_room(1, len(name))
         number = self._count
-        if 2 * (number + 1) > len(self.hashes):
-            old, old_numbers = self.hashes, self.numbers
-            self.hashes = np.zeros(2 * len(old), np.uint64)
-            self.numbers = np.zeros(2 * len(old), np.int32)
-            _enter_all(old, old_numbers, self.hashes, self.numbers)
-        if number + 2 > len(self.arena_at):
-            self.arena_at = np.concatenate([self.arena_at, np.zeros_like(self.arena_at)])
         begins = int(self.arena_at[number])
-        if begins + len(name) > len(self.arena):
-            room = max(len(self.arena), len(name))
-            self.arena = np.concatenate([self.arena, np.zeros(room, np.uint8)])
         self.arena[begins : begins + len(name)] = np.frombuffer(name, np.uint8)
         self.arena_at[number + 1] = begins + len(name)
         _enter(self.hashes, self.numbers, hash_of(name), number)
         self._count = number + 1
         return number
+
+    def add_many(self, names: Sequence[bytes]) -> None:
+        """Number ids that have none yet, in their order."""
+        closed = b'"'.join(names) + b'"'
+        self._make_room(len(names), len(closed))
+        odd = np.empty(len(names), np.int64)
+        left = _add_many(
+            np.frombuffer(closed, np.uint8),
+            np.fromiter(map(len, names), np.int64, len(names)),
+            self._count,
+            self.hashes,
+            self.numbers,
+            self.arena,
+            self.arena_at,
+            odd,
+        )
+        for place in odd[:left].tolist():
+            _enter(self.hashes, self.numbers, hash_of(names[place]), self._count + place)
+        self._count += len(names)
+
+    def _make_room(self, ids: int, letters: int) -> None:
+        """Have room for so many more ids, of so many bytes in all."""
+        count = self._count + ids
+        if 2 * count > len(self.hashes):
+            old, old_numbers = self.hashes, self.numbers
+            slots = len(old)
+            while 2 * count > slots:
+                slots *= 2
+            self.hashes = np.zeros(slots, np.uint64)
+            self.numbers = np.zeros(slots, np.int32)
+            _enter_all(old, old_numbers, self.hashes, self.numbers)
+        if count + 1 > len(self.arena_at):
+            room = max(len(self.arena_at), ids)
+            self.arena_at = np.concatenate([self.arena_at, np.zeros(room, np.int64)])
+        if int(self.arena_at[self._count]) + letters > len(self.arena):
+            room = max(len(self.arena), letters)
+            self.arena = np.concatenate([self.arena, np.zeros(room, np.uint8)])
 
     def keep(self, order: npt.NDArray[np.int64]) -> None:
         """Forget all ids but those of some rows, and number these anew.

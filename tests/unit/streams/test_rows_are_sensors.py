@@ -323,6 +323,21 @@ def test_ids_keep_their_rows_however_many_there_are() -> None:
     assert len(names) == len(ids)
 
 
+@pytest.mark.parametrize("before", [0, 3, 700])
+def test_many_ids_at_once_are_numbered_as_one_by_one(before: int) -> None:
+    ids = [f"sensor-{n}".encode() for n in range(3000)] + ["Öfen/7".encode(), b"x" * 200, b'a"b']
+    one_by_one, at_once = Names(), Names()
+    for name in ids:
+        one_by_one.add(name)
+    for name in ids[:before]:
+        at_once.add(name)
+    at_once.add_many(ids[before:])
+    assert len(at_once) == len(ids)
+    for number, name in enumerate(ids):
+        assert at_once[number] == name
+        assert at_once.find(name) == one_by_one.find(name) == number
+
+
 def test_an_id_has_the_same_number_however_it_comes() -> None:
     pipeline = Pipeline(configured(), 0)
     odd = 'a"b\\ö'
