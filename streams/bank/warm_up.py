@@ -55,11 +55,17 @@ class Compiled:
             )
             return
         started = time.perf_counter()
-        if not compiled.is_complete() and compiled.is_kept():
-            log.info("compiling in the background: at the first start of a version only")
-            if not await _in_another_process():
-                return
-        await asyncio.to_thread(warm_up)
+        try:
+            if not compiled.is_complete() and compiled.is_kept():
+                log.info("compiling in the background: at the first start of a version only")
+                await _in_another_process()
+            await asyncio.to_thread(warm_up)
+        except Exception as error:  # noqa: BLE001 - whatever it is, there is the plain way
+            log.error(
+                "no compiled code: events are taken the plain way, some fifty times slower",
+                reason=f"{type(error).__name__}: {error}",
+            )
+            return
         self.ready = True
         log.info("compiled code is ready", seconds=round(time.perf_counter() - started, 1))
 
@@ -104,7 +110,7 @@ def _events(values: list[bytes], first: int) -> Slice:
     )
 
 
-async def _in_another_process() -> bool:
+async def _in_another_process() -> None:
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", __name__)
     try:
         code = await process.wait()
@@ -113,8 +119,7 @@ async def _in_another_process() -> bool:
             process.terminate()
         raise
     if code != 0:
-        log.error("compiling failed: events are taken the plain way", code=code)
-    return code == 0
+        raise RuntimeError(f"compiling ended with exit code {code}")
 
 
 if __name__ == "__main__":
