@@ -300,12 +300,12 @@ def score(
     prediction = None
     if single and reading.value is not None:
         sensor.repeats.update(reading.value, at)
-    if sensor.repeats.stuck and not missing:
-        findings.append((VALUE, _stuck(sensor, reading.value, at)))
-        if not sensor.champion.learner.needs_label:
-            # A stuck reading says nothing: nothing is learned from it, and nothing judged by it.
-            prediction = sensor.champion.learner.predict(_known(sensor, values))
-            return Scored(at, prediction, _observe(sensor, at, findings))
+        if sensor.repeats.stuck:
+            findings.append((VALUE, _stuck(sensor, reading.value, at)))
+            if not sensor.champion.learner.needs_label:
+                # A stuck reading says nothing: nothing is learned from it or judged by it.
+                prediction = sensor.champion.learner.predict(_known(sensor, values))
+                return Scored(at, prediction, _observe(sensor, at, findings))
     if not missing:
         x = _known(sensor, values)
         clipped = dict(x)
@@ -375,7 +375,7 @@ def untrained(settings: SensorSettings) -> Learner:
     return _template(settings.learner.model_dump_json()).fresh()
 
 
-def _stuck(sensor: Sensor, value: float | None, at: Position) -> Finding:
+def _stuck(sensor: Sensor, value: float, at: Position) -> Finding:
     repeats, monitor = sensor.repeats, sensor.monitors.get(VALUE)
     return Finding(
         detector="stuck",
@@ -385,7 +385,7 @@ def _stuck(sensor: Sensor, value: float | None, at: Position) -> Finding:
         threshold=repeats.limit,
         change_point=repeats.began or at,
         before=None if monitor is None else monitor.usual,
-        after=Statistics(repeats.run + 1, value or 0.0, 0.0),
+        after=Statistics(repeats.run + 1, value, 0.0),
     )
 
 

@@ -340,3 +340,12 @@ def test_a_change_of_unit_is_named_and_called_upstream() -> None:
     fed(partition, [*noise(200), *(1.8 * value + 32.0 for value in noise(30))])
     (drift,) = [alert for alert in partition.written("alerts") if alert["kind"] == "drift"]
     assert (drift["detector"], drift["diagnosis"]) == ("unit", "upstream")
+
+
+def test_features_are_learned_while_the_value_of_the_same_sensor_is_stuck() -> None:
+    partition = Partition(configured(learner={"target": "a"}))
+    fed(partition, [*noise(200), *[20.5] * 60])
+    assert partition.sensor().repeats.stuck
+    before = partition.sensor().examples
+    partition.feed("sensors", reading(features={"a": 1.0}, n=260))
+    assert partition.sensor().examples == before + 1
