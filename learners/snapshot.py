@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import river
 
+from schemas.directories import own_directory
 from schemas.errors import ConfigurationError, SnapshotError
 from schemas.settings import State
 
@@ -153,7 +154,9 @@ def signing_key(state: State) -> bytes:
     if state.signing_key is not None:
         secret = state.signing_key.get_secret_value().encode()
         return _checked(secret, "state.signing_key", "**********")
-    path = state.signing_key_file or _default_file()
+    path = state.signing_key_file or (
+        own_directory("XDG_STATE_HOME", ".local/state") / "signing.key"
+    )
     field = "state.signing_key_file"
     try:
         if not path.exists():
@@ -185,13 +188,6 @@ def _checked(secret: bytes, field: str, shown: str) -> bytes:
     if len(secret) < _SHORTEST_KEY:
         raise ConfigurationError(field, shown, f"a key of at least {_SHORTEST_KEY} characters")
     return hashlib.sha256(secret).digest()
-
-
-def _default_file() -> Path:
-    home = os.environ.get("XDG_STATE_HOME")
-    # the XDG specification: a path that is not absolute is to be ignored
-    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".local" / "state"
-    return base / "driftline" / "signing.key"
 
 
 def _make_key(path: Path) -> None:

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from schemas.directories import own_directory
+
 try:
     import numba as _numba
 except ImportError:
@@ -93,9 +95,7 @@ def _place() -> Path:
     given = os.environ.get("NUMBA_CACHE_DIR")
     if given:
         return Path(given) / _digest()
-    home = os.environ.get("XDG_CACHE_HOME")
-    base = Path(home) if home and Path(home).is_absolute() else Path.home() / ".cache"
-    return base / "driftline" / _digest()
+    return own_directory("XDG_CACHE_HOME", ".cache") / _digest()
 
 
 def _forget_old_versions(parent: Path) -> None:
@@ -108,15 +108,15 @@ def _keep_on_disk() -> Path | None:
     """Choose where machine code is kept; None if nothing can be written there."""
     if numba is None:
         return None
-    place = _place()
     try:
+        place = _place()
         if not place.exists():
             place.mkdir(parents=True, exist_ok=True)
             _forget_old_versions(place.parent)
         if not os.access(place, os.W_OK):
             # As in a container with a file system to read only. Numba wants to write all the same.
             place = _copied(place)
-    except OSError:
+    except (OSError, RuntimeError):  # The second is what a user without a home comes to.
         return None
     numba.config.CACHE_DIR = str(place)
     return place

@@ -47,6 +47,12 @@ def test_without_a_place_to_write_it_is_compiled_each_time(tmp_path: Path) -> No
     assert told(file / "below")[1:] == ["False", "False"]
 
 
+def test_a_user_without_a_home_has_it_compiled_each_time() -> None:
+    homeless = "import pathlib\ndef none(*_): raise RuntimeError\npathlib.Path.home = none\n"
+    unset = {"NUMBA_CACHE_DIR": "", "XDG_CACHE_HOME": ""}
+    assert told(Path(), homeless + TELL, **unset)[1:] == ["False", "False"]
+
+
 def test_versions_of_long_ago_are_forgotten(tmp_path: Path) -> None:
     old, recent = tmp_path / "old", tmp_path / "recent"
     old.mkdir()
