@@ -534,8 +534,12 @@ def _observe(
 def _named(signal: str, finding: Finding) -> tuple[str, Finding]:
     """Name what explains a change of a reading better than a drift does."""
     reading = signal == VALUE or signal.startswith("feature:")
-    unit = reading and finding.kind == "drift" and finding.detector != "stuck"
-    if unit and conversion(finding.before, finding.after) is not None:
+    # What is stuck has no spread, so it is no other unit.
+    if (
+        reading
+        and finding.kind == "drift"
+        and conversion(finding.before, finding.after) is not None
+    ):
         return signal, replace(finding, detector="unit")
     return signal, finding
 

@@ -246,7 +246,7 @@ class Bank:
     def stored(self, number: int) -> bytes:
         """Return a row as it is stored."""
         out = np.empty(self._most_bytes, np.uint8)
-        end = self._pack(number, out)
+        end = packing.pack(*self._row(number).parts, self._scalars, *self._spare[:2], out, 0)
         return self._sealed(number, out[:end].tobytes())
 
     def take(self) -> Iterator[tuple[str, bytes]]:
@@ -327,19 +327,6 @@ class Bank:
             buckets[number],
         )
 
-    def _pack(self, number: int, out: Any) -> int:
-        spare_floats, spare_integers = self._spare[:2]
-        return int(
-            packing.pack(
-                *self._row(number).parts,
-                self._scalars,
-                spare_floats,
-                spare_integers,
-                out,
-                0,
-            )
-        )
-
     def _sealed(self, number: int, packed: bytes) -> bytes:
         layout = self.layout
         rest = (
@@ -404,7 +391,7 @@ def split(row: bytes) -> tuple[bytes, bytes]:
     """Return the numbers of a stored row, and the snapshot beside them, empty if there is none."""
     data, at = np.frombuffer(row, np.uint8), _HEAD
     for _ in range(_SECTIONS):
-        at += 4 + int(packing.section_length(data, at))
+        at = int(packing.section_end(data, at))
     return row[len(MAGIC) + _SIGNATURE : at], row[at:]
 
 
@@ -430,7 +417,7 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     held = new_row(layout)
     floats, integers = held.floats, held.integers
     learner_at = packing.unpack_sensor(data, 2 * _PRINT, floats, integers)
-    detectors_at = learner_at + 4 + packing.section_length(data, learner_at)
+    detectors_at = packing.section_end(data, learner_at)
     sensor = new_sensor(sensor_id, settings)
     thaw_counts(sensor, held)
     if same_learner:

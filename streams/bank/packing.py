@@ -47,12 +47,12 @@ def _close(out: Any, begins: int, at: int) -> None:
 
 
 @compiled
-def section_length(data: Any, at: int) -> int:
-    """Return the length of the section that begins at `at`, its own four bytes left out."""
+def section_end(data: Any, at: int) -> int:
+    """Return where the section that begins at `at` ends, and the next one begins."""
     length = 0
     for place in range(4):
         length |= int(data[at + place]) << (8 * place)
-    return length
+    return at + 4 + length
 
 
 @compiled
@@ -177,7 +177,7 @@ def pack_many(
 @compiled
 def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
     """Read the first section; return where the next one begins."""
-    after = at + 4 + section_length(data, at)
+    after = section_end(data, at)
     at = take_floats(data, at + 4, _OPENING, row[:PREQUENTIAL])
     take_integers(data, at, VALUE_BEGAN, integers)
     return after
@@ -186,7 +186,7 @@ def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
 @compiled
 def unpack_learner(data: Any, at: int, row: Any) -> int:
     """Read the second section; return where the next one begins."""
-    after = at + 4 + section_length(data, at)
+    after = section_end(data, at)
     at = take_floats(data, at + 4, _OF_THE_LEARNER, row[PREQUENTIAL:VALUE])
     take_floats(data, at, row.shape[0] - LEARNER, row[LEARNER:])
     return after
@@ -205,7 +205,7 @@ def unpack_detectors(
     scalars: Any,
 ) -> int:
     """Read the third section; return where it ends."""
-    after = at + 4 + section_length(data, at)
+    after = section_end(data, at)
     at = take_floats(data, at + 4, LEARNER - VALUE, row[VALUE:LEARNER])
     rest = integers[VALUE_BEGAN:]
     at = take_integers(data, at, rest.shape[0], rest)
