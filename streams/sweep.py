@@ -222,14 +222,20 @@ def run(data: Data, made: Sequence[tuple[Values, Settings]]) -> Iterator[Outcome
 def _deaf_to_ctrl_c() -> Iterator[None]:
     """Start processes that pay no heed to Ctrl-C, which a terminal sends to all of them.
 
-    Only this one is to answer, and it ends the others. A mask is inherited; what comes meanwhile
-    waits here until it is lifted.
+    Only this one is to answer, and it ends the others. They inherit a mask. Here the mask does not
+    suffice: another thread (of numpy, say) may take the signal, and Python then raises in this one,
+    halfway through the start of a process. So what comes meanwhile is noted, and answered after.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    came: list[int] = []
+    answer = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, answer)
+    if came:
+        signal.raise_signal(signal.SIGINT)
 
 
 def best_first(outcomes: Iterable[Outcome]) -> list[Outcome]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
+import threading
+import time
 import tomllib
 from collections.abc import Mapping, Sequence
 from multiprocessing import active_children
@@ -21,7 +25,16 @@ from streams.backtest import Backtest
 from streams.comparison import Recording
 from streams.files import Columns
 from streams.scoring import Delay, Score
-from streams.sweep import Data, Outcome, best_first, combinations, parse, read_spec, run
+from streams.sweep import (
+    Data,
+    Outcome,
+    _deaf_to_ctrl_c,
+    best_first,
+    combinations,
+    parse,
+    read_spec,
+    run,
+)
 from streams.windows import Window
 from tests.pipelines import START, reading
 
@@ -183,6 +196,30 @@ def test_a_process_that_is_killed_is_told_with_the_remedy(data: Data) -> None:
             process.kill()
     with pytest.raises(DriftlineError, match="was killed, most likely for want of memory: run it"):
         list(outcomes)
+
+
+def test_ctrl_c_that_another_thread_takes_waits_until_the_processes_have_started() -> None:
+    done = threading.Event()
+    other = threading.Thread(target=done.wait)
+    started: list[str] = []
+
+    def start_while_it_comes() -> None:
+        with _deaf_to_ctrl_c():
+            # This thread has it masked, so the kernel gives it to the other one.
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+            started.append("all")
+
+    other.start()
+    answer = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_while_it_comes()
+    finally:
+        done.set()
+        other.join()
+    assert started == ["all"]
+    assert signal.getsignal(signal.SIGINT) is answer
 
 
 def test_a_sweep_that_nobody_waits_for_leaves_no_process_behind(data: Data) -> None:
