@@ -4,7 +4,7 @@ What is compiled here is never the only way to do a thing: every caller has a pl
 says what is meant, is tested to give the same to the last bit, and is taken where numba is missing.
 
 The machine code is kept in ``<digest>`` in ``NUMBA_CACHE_DIR``, or else in ``driftline`` in
-``$XDG_CACHE_HOME`` (``~/.cache``). The digest is that of all sources: numba itself looks at the
+``$XDG_CACHE_HOME`` (``~/.cache``). The digest is that of all `SOURCES`: numba itself looks at the
 file of the outermost function alone, and would go on with a callee as it was before.
 """
 
@@ -31,6 +31,7 @@ else:
 
 __all__ = [
     "AVAILABLE",
+    "SOURCES",
     "allocating",
     "compiled",
     "inlined",
@@ -47,7 +48,8 @@ AVAILABLE: Final = numba is not None
 _KEPT_SECONDS: Final = 30 * 86_400
 """Machine code of a version that was made so long ago is deleted when another one is made."""
 
-_PACKAGES: Final = ("schemas", "detectors", "learners", "streams")
+SOURCES: Final = ("schemas", "detectors", "learners", "streams/bank", "streams/slices.py")
+"""Where compiled functions stand, and the constants that are compiled into them."""
 
 
 def compiled(function: F) -> F:
@@ -84,8 +86,9 @@ def _made(function: F, **options: Any) -> F:
 def _digest() -> str:
     root = Path(__file__).parent.parent
     found = hashlib.sha256()
-    for package in _PACKAGES:
-        for source in sorted((root / package).rglob("*.py")):
+    for name in SOURCES:
+        place = root / name
+        for source in [place] if place.is_file() else sorted(place.rglob("*.py")):
             status = source.stat()
             found.update(f"{source}{status.st_size}{int(status.st_mtime)}".encode())
     return found.hexdigest()[:16]

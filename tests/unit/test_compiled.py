@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from schemas.compiled import AVAILABLE
+from schemas.compiled import AVAILABLE, SOURCES
 
 pytestmark = pytest.mark.skipif(not AVAILABLE, reason="numba is not installed")
 
@@ -61,6 +62,19 @@ def test_versions_of_long_ago_are_forgotten(tmp_path: Path) -> None:
     told(tmp_path)
     assert not old.exists()
     assert recent.exists()
+
+
+def test_the_sources_of_all_compiled_functions_are_in_the_digest() -> None:
+    root = Path(__file__).parents[2]
+    decorator = re.compile(r"^@(compiled|inlined|allocating)$|= compiled\(", re.MULTILINE)
+    found = [
+        path.relative_to(root).as_posix()
+        for package in ("schemas", "detectors", "learners", "streams")
+        for path in (root / package).rglob("*.py")
+        if decorator.search(path.read_text())
+    ]
+    assert len(found) > 10
+    assert [path for path in found if not path.startswith(SOURCES)] == []
 
 
 NOT_COMPILED = """
