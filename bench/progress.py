@@ -26,10 +26,14 @@ class Display:
         """Write a line that stays."""
         self._bar.console.print(printable(line), markup=False, soft_wrap=True)
 
+    def counts(self) -> None:
+        """Count a step."""
+        self._bar.advance(self._task)
+
     def ends(self, line: str) -> None:
         """Write what a step came to, and count it."""
         self.tell(line)
-        self._bar.advance(self._task)
+        self.counts()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -12,13 +13,14 @@ from detectors.signal import Position
 from schemas.settings import Settings, load_settings
 from streams.comparison import DRIFTLINE, DUMMY, METHODS, baselines
 from streams.pipeline import Pipeline
-from streams.records import FileRecord, Outgoing
+from streams.records import Outgoing
 from streams.scoring import evenly_spaced
 from streams.sensor import monitor_of
-from tests.slices import slice_of
+from streams.slices import Slice
 
 KEY: Final = b"sensor"
 MINUTE: Final = 60_000_000
+SECOND: Final = 1_000_000
 SLICE: Final = 5000
 
 
@@ -58,27 +60,80 @@ def pipeline_alarms(
     values: Sequence[float | None], times: Sequence[int] | None = None
 ) -> list[int]:
     """Return the drift events of the whole pipeline with the built-in settings, by index."""
+    return [drift.index for drift in pipeline_drifts(values, times)]
+
+
+@dataclass(frozen=True)
+class Drift:
+    """One drift event of the pipeline.
+
+    Parameters
+    ----------
+    index
+        The reading that raised it.
+    change_point
+        The reading since which things are otherwise, if it says so.
+    signal
+        In what it was found.
+    """
+
+    index: int
+    change_point: int | None
+    signal: str
+
+
+def pipeline_drifts(
+    values: Sequence[float | None], times: Sequence[int] | None = None
+) -> list[Drift]:
+    """Run the pipeline of a worker with the built-in settings over the readings of one sensor.
+
+    Parameters
+    ----------
+    values, times
+        As for `on_readings`.
+    """
     if times is None:
         times = range(0, MINUTE * len(values), MINUTE)
-    settings = _settings()
-    pipeline = Pipeline(settings, 0)
+    pipeline = Pipeline(_settings(), 0)
     effects: list[Outgoing] = []
     for begin in range(0, len(values), SLICE):
-        records = [
-            FileRecord(
-                begin + place,
-                time // 1000,
-                KEY,
-                orjson.dumps({"sensor_id": KEY.decode(), "ts": time / 1e6, "value": value}),
-            )
-            for place, (time, value) in enumerate(
-                zip(times[begin : begin + SLICE], values[begin : begin + SLICE], strict=True)
-            )
-        ]
-        pipeline.process("sensors", slice_of(records))
-        effects += pipeline.drain()
+        end = min(begin + SLICE, len(values))
+        pipeline.process("sensors", _slice(begin, values[begin:end], times[begin:end]))
+        effects += pipeline.take()[0]
     events = [orjson.loads(effect.value or b"") for effect in effects]
-    return [event["source"]["offset"] for event in events if event["kind"] == "drift"]
+    return [
+        Drift(
+            event["source"]["offset"],
+            event["change_point"] and event["change_point"]["offset"],
+            event["signal"],
+        )
+        for event in events
+        if event["kind"] == "drift"
+    ]
+
+
+def _slice(first: int, values: Sequence[float | None], times: Sequence[int]) -> Slice:
+    """Readings as a worker would have fetched them; offsets count from `first`."""
+    messages = [
+        b'{"sensor_id":"%b","ts":%d.%06d,"value":%b}'
+        % (KEY, time // SECOND, time % SECOND, b"null" if value is None else repr(value).encode())
+        for value, time in zip(values, times, strict=True)
+    ]
+    n = len(messages)
+    # Every record has the same key and no headers.
+    head = b"\0" + KEY
+    length = np.fromiter(map(len, messages), np.int64, n)
+    value_at = len(head) + np.cumsum(length) - length
+    return Slice(
+        np.frombuffer(head + b"".join(messages), np.uint8),
+        first + np.arange(n),
+        np.array(times, np.int64) // 1000,
+        np.full(n, 1),
+        np.full(n, len(KEY)),
+        value_at,
+        length,
+        np.zeros(n, np.int64),
+    )
 
 
 def error_alarms(values: Sequence[float], *, binary: bool) -> list[int]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.false_alarms import autoregression
+from bench.drawn import autoregression
 
 Values = NDArray[np.float64]
 Generator = np.random.Generator

@@ -68,6 +68,8 @@ def put(page: str, made: Mapping[str, Table]) -> str:
 
     def write(found: re.Match[str]) -> str:
         name = found[1]
+        if name not in made:
+            return found[0]
         return (
             f"<!-- begin quality-{name} -->\n{made[name].markdown()}\n<!-- end quality-{name} -->"
         )

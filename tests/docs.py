@@ -86,6 +86,7 @@ class Step:
                 ["-m", "tests.chaos"],
                 ["-m", "bench"],
                 ["-m", "bench.quality"],
+                ["-m", "bench.false_alarms"],
             ):
                 return "long"
             case "driftline" if len(words) > 1 and words[1] in _NEEDS_BROKER:
