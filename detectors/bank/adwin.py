@@ -35,6 +35,7 @@ __all__ = [
     "PARAMETERS",
     "due",
     "freeze",
+    "is_full",
     "longest",
     "pack",
     "parameters",
@@ -84,6 +85,21 @@ def due(head: Floats, h: int, params: Floats, p: int) -> bool:
     return bool(looks == np.floor(looks) and width > params[p + _GRACE])
 
 
+@compiled
+def is_full(counts: Counts, buckets: Floats) -> bool:
+    """Tell whether there is no room for the next value: it would be carried beyond the last level.
+
+    Parameters
+    ----------
+    counts, buckets
+        Those of `step`.
+    """
+    for level in range(counts.shape[0] - 1, -1, -1):
+        if counts[level] != buckets.shape[2] - 1:
+            return False
+    return True
+
+
 @inlined
 def step(
     head: Floats, h: int, counts: Counts, buckets: Floats, x: float, params: Floats, p: int
@@ -107,9 +123,9 @@ def step(
         0 nothing, 1 a drift, -1 if there is no room for one more level: nothing was changed, and
         the value was not taken. The step after a drift starts from nothing.
     """
-    most = buckets.shape[2] - 1
-    if counts[LEVELS - 1] == most and _is_full(counts, most):
+    if is_full(counts, buckets):
         return -1
+    most = buckets.shape[2] - 1
     looks = due(head, h, params, p)
     if head[h + DRIFT] != 0.0:
         reset(head, h, counts, buckets)
@@ -136,15 +152,6 @@ def step(
         head[h + DRIFT] = width
         return 1
     return 0
-
-
-@compiled
-def _is_full(counts: Counts, most: int) -> bool:
-    """Tell whether one more value would be carried beyond the last level."""
-    for level in range(LEVELS):  # noqa: SIM110 - compiled code has no generators
-        if counts[level] != most:
-            return False
-    return True
 
 
 @inlined

@@ -4,10 +4,12 @@
     float64, `HEAD` numbers from ``h`` on: total, variance and width of the window, the number of
     levels, and 0 or, if the last step found a drift, the number of values since the beginning.
 ``counts``
-    int32, shape (`LEVELS`,): buckets in use on each level; 0 above the top level.
+    int32, shape (levels,): buckets in use on each level; 0 above the top level.
 ``buckets``
-    float64, shape (2, `LEVELS`, max_buckets + 1): total and variance of each bucket, the oldest
+    float64, shape (2, levels, max_buckets + 1): total and variance of each bucket, the oldest
     first. A bucket of level k is 2**k values. What lies beyond the count means nothing.
+
+There is room for as many levels as the arrays have, at most `LEVELS`.
 
 A window loses values only to a drift, and the next step then begins anew. So in a window without
 a drift the width is also the number of values since the beginning, on which ADWIN's clock and
@@ -30,7 +32,7 @@ HEAD: Final = 5
 """Numbers in a row that one detector takes beside its arrays."""
 
 LEVELS: Final = 24
-"""Levels that there is room for: 84 million values with 5 buckets on each."""
+"""Levels that arrays have at most: 84 million values with 5 buckets on each."""
 
 TOTAL: Final = 0
 VARIANCE: Final = 1
@@ -45,8 +47,18 @@ def reset(head: Floats, h: int, counts: Counts, buckets: Floats) -> None:
     for slot in range(HEAD):
         head[h + slot] = 0.0
     head[h + LEVELS_USED] = 1.0
-    for level in range(LEVELS):
+    for level in range(counts.shape[0]):
         counts[level] = 0
+
+
+@compiled
+def levels_of(n: int, most: int) -> int:
+    """Return how many levels a window of `n` values since the beginning takes."""
+    levels = 1
+    while n > most:
+        n = (n - most + 1) // 2
+        levels += 1
+    return levels
 
 
 @compiled
@@ -61,12 +73,12 @@ def fill(counts: Counts, n: int, most: int) -> int:
     int
         The levels in use, or -1 if there is no room for as many values.
     """
-    for level in range(LEVELS):
+    for level in range(counts.shape[0]):
         counts[level] = 0
     level = 0
     arrived = n
     while arrived > 0:
-        if level == LEVELS:
+        if level == counts.shape[0]:
             return -1
         carried = 0
         if arrived > most:

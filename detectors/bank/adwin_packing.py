@@ -22,11 +22,12 @@ from detectors.bank.adwin_layout import (
     Counts,
     Floats,
     fill,
+    levels_of,
     reset,
 )
 from schemas.compiled import compiled
 
-__all__ = ["longest", "pack", "unpack"]
+__all__ = ["levels_in", "longest", "pack", "unpack"]
 
 _MOST_VALUES: Final = 2.0**31
 """More values than fit into `LEVELS` levels of at most 100 buckets each."""
@@ -76,6 +77,22 @@ def pack(head: Floats, h: int, counts: Counts, buckets: Floats, out: Floats, at:
             out[at] = buckets[1, level, i]
             at += 1
     return at
+
+
+@compiled
+def levels_in(packed: Floats, at: int, most: int) -> int:
+    """Return how many levels the arrays need that a state is to be read into.
+
+    Parameters
+    ----------
+    packed, at
+        What `pack` wrote, from index `at` on.
+    most
+        Buckets on a level.
+    """
+    if packed[at] >= 0.0:
+        return levels_of(int(packed[at]), most)
+    return int(packed[at + 1])
 
 
 @compiled
@@ -135,7 +152,7 @@ def _unpack_counts(packed: Floats, at: int, head: Floats, h: int, counts: Counts
         head[h + LEVELS_USED] = levels
         return -1 if levels < 0 else at + 1
     head[h + DRIFT] = -first
-    if at + 1 == packed.shape[0] or not _is_count(packed[at + 1], LEVELS):
+    if at + 1 == packed.shape[0] or not _is_count(packed[at + 1], counts.shape[0]):
         return -1
     levels = int(packed[at + 1])
     if levels == 0 or packed.shape[0] - at - 2 < levels:

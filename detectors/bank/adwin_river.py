@@ -29,7 +29,6 @@ from detectors.adwin import Adwin
 from detectors.bank.adwin_layout import (
     DRIFT,
     HEAD,
-    LEVELS,
     LEVELS_USED,
     TOTAL,
     VARIANCE,
@@ -80,13 +79,13 @@ def freeze(detector: Adwin, head: Floats, h: int, counts: Counts, buckets: Float
     Returns
     -------
     bool
-        False if its window has more than `LEVELS` levels; nothing was then written.
+        False if its window has more levels than the arrays; nothing was then written.
     """
     state = detector._river._helper.__getstate__()
     numbers = _START.unpack_from(state)
     total, variance, width = numbers[5:8]
     updates, levels = numbers[11], numbers[13]
-    if levels > LEVELS:
+    if levels > len(counts):
         return False
     known = np.frombuffer(state, _level(buckets.shape[2] - 1), levels, _START.size)
     counts[:] = 0

@@ -9,16 +9,24 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from detectors.bank import adwin_layout, monitor
 from learners.snapshot import dumps, loads
 from schemas.columns import Readings
 from schemas.errors import SnapshotError
 from schemas.settings import Detectors, LearnerSettings, SensorSettings
 from streams.bank import packing, step
+from streams.bank.blocks import GROWTH, NOBODYS, SMALLEST, Blocks, give_back_all, take
 from streams.bank.layout import (
+    BLOCKS,
+    ERROR,
+    ERROR_BLOCK,
+    INTEGERS,
     LAST_OFFSET,
     LAST_TS,
     PREQUENTIAL,
+    VALUE,
     VALUE_BEGAN,
+    VALUE_BLOCK,
     Layout,
     detectors_print,
     layout_of,
@@ -43,12 +51,9 @@ _SIGNATURE: Final = 16
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
 _SECTIONS: Final = 3
-_GROWTH: Final = 1.1
 _PACKED_AT_ONCE: Final = 2**20
-_SMALLEST: Final = 64
 
-
-_Six: TypeAlias = tuple[Any, Any, Any, Any, Any, Any]
+_Three: TypeAlias = tuple[Any, Any, Any]
 
 
 class Bank:
@@ -71,6 +76,8 @@ class Bank:
         By row: whether the sensor is an object just now, so that its row is out of date.
     dirty
         By row: whether it has changed since it was last stored.
+    blocks
+        What the signals of rows have taken.
     """
 
     def __init__(self, layout: Layout, settings: SensorSettings, key: bytes) -> None:
@@ -82,21 +89,19 @@ class Bank:
         self._scratch = new_row(layout)
         self._beside: dict[int, bytes] = {}
         self._capacity = 0
-        blank = self._blank
-        self._arrays: _Six = (
-            _empty(blank.floats),
-            _empty(blank.integers),
-            _empty(blank.buffers),
-            _empty(blank.heads),
-            _empty(blank.counts),
-            _empty(blank.buckets),
+        self.blocks = Blocks(layout.warmup, layout.max_buckets)
+        self._arrays: _Three = (
+            np.zeros((0, layout.width)),
+            np.zeros((0, INTEGERS), np.int64),
+            np.zeros((0, BLOCKS), np.int32),
         )
         self.elsewhere = np.zeros(0, np.uint8)
         self.dirty = np.zeros(0, np.uint8)
         self._scalars = scalars(layout)
-        spare = new_row(layout)
-        self._spare = (spare.floats, spare.integers, spare.heads, spare.counts, spare.buckets)
-        self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 2 for part in blank.parts)
+        self._spare: Any = self._new_spare()
+        blank = self._blank
+        parts = (blank.floats, blank.integers, blank.buffers, blank.buckets, blank.counts)
+        self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 16 for part in parts)
 
     def __len__(self) -> int:
         """Return how many rows are in use, those elsewhere included."""
@@ -124,12 +129,10 @@ class Bank:
         number = self.names.add(name)
         if number >= self._capacity:
             self._grow(number + 1)
-        row = self._row(number)
-        blank = self._blank
-        row.floats[:] = blank.floats
-        row.integers[:] = blank.integers
-        row.heads[:] = blank.heads
-        row.counts[:] = blank.counts
+        floats, integers, held = self._arrays
+        floats[number] = self._blank.floats
+        integers[number] = self._blank.integers
+        held[number] = NOBODYS
         return number
 
     def run(
@@ -137,29 +140,33 @@ class Bank:
     ) -> tuple[int, int]:
         """Take events in order; see `streams.bank.step.run`."""
         names = self.names
-        stopped, why = step.run(
-            start,
-            stop,
-            data,
-            events.plain,
-            events.id_at,
-            events.id_length,
-            events.id_hash,
-            events.ts,
-            events.value,
-            offsets,
-            names.hashes,
-            names.numbers,
-            names.arena,
-            names.arena_at,
-            self.elsewhere,
-            self.dirty,
-            *self._arrays,
-            self._spare,
-            self.layout.parameters,
-            self._scalars,
-        )
-        return int(stopped), int(why)
+        while True:
+            start, why = step.run(
+                start,
+                stop,
+                data,
+                events.plain,
+                events.id_at,
+                events.id_length,
+                events.id_hash,
+                events.ts,
+                events.value,
+                offsets,
+                names.hashes,
+                names.numbers,
+                names.arena,
+                names.arena_at,
+                self.elsewhere,
+                self.dirty,
+                *self._arrays,
+                self.blocks.arrays,
+                self._spare,
+                self.layout.parameters,
+                self._scalars,
+            )
+            if why != step.FULL:
+                return int(start), int(why)
+            self.blocks.reserve(1)
 
     def put(self, sensor: Sensor) -> bool:
         """Hold a sensor in a row from now on, if that can be."""
@@ -169,9 +176,7 @@ class Bank:
         number = self.names.find(name)
         if number < 0:
             number = self.add(name)
-        row = self._row(number)
-        for part, filled in zip(row.parts, self._scratch.parts, strict=True):
-            part[:] = filled
+        self._fill(number, self._scratch)
         values = beside(sensor)
         if values is None:
             self._beside.pop(number, None)
@@ -184,10 +189,10 @@ class Bank:
     def get(self, number: int) -> Sensor:
         """Return the sensor that a row holds, as an object of its own."""
         sensor_id = self.names[number].decode()
-        sensor, row = new_sensor(sensor_id, self.settings), self._row(number)
+        sensor, row = new_sensor(sensor_id, self.settings), self._fetched(number)
         thaw_counts(sensor, row)
         thaw_learner(sensor, row)
-        thaw_monitors(sensor, row, self.settings, self.layout)
+        thaw_monitors(sensor, row, self.settings)
         snapshot = self._beside.get(number)
         if snapshot is not None:
             add_beside(sensor, loads(snapshot, self._key))
@@ -230,6 +235,7 @@ class Bank:
         left = rows - len(gone)
         holes = gone[gone < left]
         moved = np.setdiff1d(np.arange(left, rows), gone)
+        give_back_all(self.blocks.arrays, self._arrays[2][gone].ravel())
         for array in (*self._arrays, self.elsewhere, self.dirty):
             array[holes] = array[moved]
         self.elsewhere[left:rows] = 0
@@ -246,7 +252,18 @@ class Bank:
     def stored(self, number: int) -> bytes:
         """Return a row as it is stored."""
         out = np.empty(self._most_bytes, np.uint8)
-        end = packing.pack(*self._row(number).parts, self._scalars, *self._spare[:2], out, 0)
+        floats, integers, held = self._arrays
+        end = packing.pack(
+            floats[number],
+            integers[number],
+            held[number],
+            self.blocks.arrays,
+            self._scalars,
+            self._spare[0],
+            self._spare[1],
+            out,
+            0,
+        )
         return self._sealed(number, out[:end].tobytes())
 
     def take(self) -> Iterator[tuple[str, bytes]]:
@@ -262,8 +279,10 @@ class Bank:
                 numbers,
                 first,
                 *self._arrays,
+                self.blocks.arrays,
                 self._scalars,
-                *self._spare[:2],
+                self._spare[0],
+                self._spare[1],
                 self._most_bytes,
                 out,
                 ends,
@@ -308,7 +327,7 @@ class Bank:
         begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
         data = np.frombuffer(b"".join(bodies), np.uint8)
         after = np.empty(len(bodies), np.int64)
-        packing.unpack_all(data, begins, first, *self._arrays, self._scalars, after)
+        self._unpack(data, begins, first, after)
         for number, (body, begin, end) in enumerate(
             zip(bodies, begins.tolist(), after.tolist(), strict=True), first
         ):
@@ -316,15 +335,84 @@ class Bank:
                 self._beside[number] = body[end - begin :]
         return foreign
 
-    def _row(self, number: int) -> Row:
-        floats, integers, buffers, heads, counts, buckets = self._arrays
-        return Row(
-            floats[number],
-            integers[number],
-            buffers[number],
-            heads[number],
-            counts[number],
-            buckets[number],
+    def _unpack(self, data: Any, begins: Any, first: int, after: Any) -> None:
+        """Read rows into those from `first` on; `after` is to say where each ends."""
+        self.blocks.reserve(len(begins))
+        place = 0
+        while True:
+            room = self.blocks.arrays
+            place, levels = packing.unpack_all(
+                data, begins, first, place, *self._arrays, room, self._scalars, after
+            )
+            if place == len(begins):
+                return
+            if not levels:
+                self.blocks.reserve(len(begins) - place)
+            else:
+                self._deepen(levels)
+
+    def _fill(self, number: int, row: Row) -> None:
+        """Take over what a row of its own holds."""
+        floats, integers, held = self._arrays
+        floats[number] = row.floats
+        integers[number] = row.integers
+        give_back_all(self.blocks.arrays, held[number])
+        held[number] = NOBODYS
+        for block, at, has_adwin in self._places():
+            begun = row.floats[at + monitor.REF_N] > 0.0
+            waiting = int(row.floats[at + monitor.BUFFERED])
+            if not (waiting or (begun and has_adwin)):
+                continue
+            levels = int(row.heads[block, adwin_layout.LEVELS_USED])
+            if levels > self.blocks.levels:
+                self._deepen(levels)
+            self.blocks.reserve(1)
+            blocks = self.blocks
+            held[number, block] = taken = take(blocks.arrays)
+            if waiting:
+                blocks.values[taken, :waiting] = row.buffers[block, :waiting]
+            else:
+                blocks.heads[taken] = row.heads[block]
+                blocks.counts[taken] = row.counts[block, : blocks.levels]
+                blocks.buckets[taken] = row.buckets[block, :, : blocks.levels]
+
+    def _fetched(self, number: int) -> Row:
+        """Return what a row holds as a row of its own, until the next call."""
+        row, blocks = self._scratch, self.blocks
+        row.floats[:], row.integers[:], held = (array[number] for array in self._arrays)
+        for block, at, _ in self._places():
+            taken = held[block]
+            waiting = int(row.floats[at + monitor.BUFFERED])
+            if taken == NOBODYS or waiting:
+                adwin_layout.reset(*row.adwin(block))
+                row.buffers[block, :waiting] = blocks.values[taken, :waiting]
+            else:
+                row.heads[block] = blocks.heads[taken]
+                row.counts[block, : blocks.levels] = blocks.counts[taken]
+                row.counts[block, blocks.levels :] = 0
+                row.buckets[block, :, : blocks.levels] = blocks.buckets[taken]
+        return row
+
+    def _places(self) -> tuple[tuple[int, int, bool], ...]:
+        """Return of each signal its block, its floats and whether an ADWIN watches it."""
+        return (
+            (VALUE_BLOCK, VALUE, self.layout.value_adwin),
+            (ERROR_BLOCK, ERROR, self.layout.error_adwin),
+        )
+
+    def _deepen(self, levels: int) -> None:
+        self.blocks.deepen(levels)
+        self._spare = self._new_spare()
+
+    def _new_spare(self) -> Any:
+        layout, blocks = self.layout, self.blocks
+        return (
+            np.zeros(layout.width),
+            np.zeros(INTEGERS, np.int64),
+            np.zeros((BLOCKS, adwin_layout.HEAD)),
+            np.zeros((BLOCKS, *blocks.counts.shape[1:]), np.int32),
+            np.zeros((BLOCKS, *blocks.buckets.shape[1:])),
+            np.zeros((BLOCKS, layout.warmup)),
         )
 
     def _sealed(self, number: int, packed: bytes) -> bytes:
@@ -337,15 +425,21 @@ class Bank:
     def _grow(self, wanted: int) -> None:
         if wanted <= self._capacity:
             return
-        capacity = max(wanted, int(self._capacity * _GROWTH) + _SMALLEST)
+        if self._capacity == 0:
+            wanted = max(wanted, SMALLEST)
+            # New pages are cleared when they are first written to, not before.
+            floats, integers, held = (
+                np.zeros((wanted, *array.shape[1:]), array.dtype) for array in self._arrays
+            )
+            self._arrays = floats, integers, held
+            self.elsewhere, self.dirty = np.zeros(wanted, np.uint8), np.zeros(wanted, np.uint8)
+            self._capacity = wanted
+            return
+        capacity = max(wanted, int(self._capacity * GROWTH) + SMALLEST)
         for array in (*self._arrays, self.elsewhere, self.dirty):
             # In place: a copy of a large bank would need its memory twice for a moment.
             array.resize((capacity, *array.shape[1:]), refcheck=False)
         self._capacity = capacity
-
-
-def _empty(part: Any) -> Any:
-    return np.zeros((0, *part.shape), part.dtype)
 
 
 def scalars(layout: Layout) -> Any:
@@ -424,13 +518,26 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
         packing.unpack_learner(data, learner_at, floats)
         thaw_learner(sensor, held)
     if same_detectors:
-        arrays = (held.buffers, held.heads, held.counts, held.buckets)
-        packing.unpack_detectors(data, detectors_at, floats, integers, *arrays, scalars(layout))
-        thaw_monitors(sensor, held, settings, layout)
+        unpack_detectors(data, detectors_at, held, layout)
+        thaw_monitors(sensor, held, settings)
     beside_it = split(row)[1]
     if beside_it:
         add_beside(sensor, loads(beside_it, key))
     return fitted(sensor, settings, same_learner=same_learner, same_detectors=same_detectors)
+
+
+def unpack_detectors(data: Any, at: int, row: Row, layout: Layout) -> None:
+    """Read the third section of a stored row."""
+    at = packing.unpack_monitors(data, at, row.floats, row.integers)
+    at = packing.unpack_warm_up(data, at, row.floats, VALUE, row.buffers[VALUE_BLOCK])
+    at = packing.unpack_warm_up(data, at, row.floats, ERROR, row.buffers[ERROR_BLOCK])
+    for block, has_adwin in (
+        (VALUE_BLOCK, layout.value_adwin),
+        (ERROR_BLOCK, layout.error_adwin),
+    ):
+        if has_adwin:
+            head, _, counts, buckets = row.adwin(block)
+            at = packing.unpack_adwin(data, at, head, counts, buckets, False)
 
 
 def _signature(rest: bytes, key: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Which sensors can be rows of a bank, and where in a row each number stands.
 
-A row is an array of floats, one of integers, the values of a warm-up and the buckets of each
-ADWIN. The first event and the millionth find the same numbers in the same place.
+A row is an array of floats, one of integers, and the number of the block of each signal that needs
+one (`streams.bank.blocks`). The first event and the millionth find the same numbers in the same
+place.
 """
 
 from __future__ import annotations
@@ -50,10 +51,10 @@ VALUE_BEGAN: Final = 6
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
 INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
 
-# Buffers.
-VALUE_BUFFER: Final = 0
-ERROR_BUFFER: Final = 1
-BUFFERS: Final = 2
+# Blocks.
+VALUE_BLOCK: Final = 0
+ERROR_BLOCK: Final = 1
+BLOCKS: Final = 2
 
 FORMAT: Final = 1
 """Of what is stored; part of every fingerprint."""
@@ -75,9 +76,7 @@ class Layout:
     max_buckets
         Of every ADWIN.
     value_adwin, error_adwin
-        Which of a row's ADWINs watches that signal; -1: none does.
-    adwins
-        ADWINs of a row, at least 1.
+        Whether one watches that signal.
     parameters
         Shape (2, `monitor.PARAMETERS`): of the signals value and error.
     learner_print, detectors_print
@@ -90,9 +89,8 @@ class Layout:
     warmup: int
     width: int
     max_buckets: int
-    value_adwin: int
-    error_adwin: int
-    adwins: int
+    value_adwin: bool
+    error_adwin: bool
     parameters: npt.NDArray[np.float64]
     learner_print: bytes
     detectors_print: bytes
@@ -123,8 +121,6 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         ]
     )
     ((name, given),) = with_defaults(("adwin",), params=detectors.params)
-    value_adwin = 0 if "adwin" in value else -1
-    error_adwin = value_adwin + 1 if "adwin" in error else -1
     return Layout(
         lags=chosen.lags,
         grace=chosen.grace,
@@ -132,9 +128,8 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         warmup=detectors.warmup,
         width=LEARNER + learner.slots(chosen.lags),
         max_buckets=create(name, **given).parameters["max_buckets"],
-        value_adwin=value_adwin,
-        error_adwin=error_adwin,
-        adwins=max(1, ("adwin" in value) + ("adwin" in error)),
+        value_adwin="adwin" in value,
+        error_adwin="adwin" in error,
         parameters=parameters,
         learner_print=learner_print(settings),
         detectors_print=detectors_print(settings),

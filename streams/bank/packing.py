@@ -22,19 +22,25 @@ import numpy as np
 from detectors.bank import adwin_packing, monitor
 from detectors.signal import Z_LIMIT, Z_LIMIT_OF_A_CONSTANT
 from schemas.compiled import allocating, compiled
+from streams.bank import blocks
 from streams.bank.layout import (
+    BLOCKS,
     ERROR,
     ERROR_BEGAN,
+    ERROR_BLOCK,
     LEARNER,
     PREQUENTIAL,
     VALUE,
     VALUE_BEGAN,
+    VALUE_BLOCK,
 )
 from streams.bank.numbers import put_floats, put_integers, take_floats, take_integers
 from streams.bank.step import ERROR_ADWIN, VALUE_ADWIN
 
 _ROOM: Final = 64
 """Numbers of a packed ADWIN beside its buckets: more than there are."""
+_NEW_ADWIN: Final = 3
+"""Numbers of one that has seen nothing, all 0."""
 _OPENING: Final = PREQUENTIAL
 _OF_THE_LEARNER: Final = VALUE - PREQUENTIAL
 
@@ -77,13 +83,25 @@ def _complete(row: Any, at: int) -> None:
 
 
 @allocating
+def _pack_adwin(room: Any, block: int, out: Any, at: int) -> int:
+    heads, counts, buckets, _, _, _ = room
+    numbers = np.empty(_ROOM + buckets[block].size)
+    if block == blocks.NOBODYS:
+        numbers[:_NEW_ADWIN] = 0.0
+        used = _NEW_ADWIN
+    else:
+        used = adwin_packing.pack(heads[block], 0, counts[block], buckets[block], numbers, 0)
+    out[at] = np.uint8(used & 255)
+    out[at + 1] = np.uint8(used >> 8)
+    return int(put_floats(numbers, used, out, at + 2))
+
+
+@allocating
 def pack(
     row: Any,
     integers: Any,
-    buffers: Any,
-    heads: Any,
-    counts: Any,
-    buckets: Any,
+    held: Any,
+    room: Any,
     scalars: Any,
     spare_row: Any,
     spare_integers: Any,
@@ -111,15 +129,13 @@ def pack(
     at = put_floats(spare_row[VALUE:LEARNER], LEARNER - VALUE, out, at + 4)
     rest = spare_integers[VALUE_BEGAN:]
     at = put_integers(rest, rest.shape[0], out, at)
-    at = put_floats(buffers[0], int(row[VALUE + monitor.BUFFERED]), out, at)
-    at = put_floats(buffers[1], int(row[ERROR + monitor.BUFFERED]), out, at)
-    for number in (scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]):
-        if number >= 0:
-            numbers = np.empty(_ROOM + buckets[number].size)
-            used = adwin_packing.pack(heads[number], 0, counts[number], buckets[number], numbers, 0)
-            out[at] = np.uint8(used & 255)
-            out[at + 1] = np.uint8(used >> 8)
-            at = put_floats(numbers, used, out, at + 2)
+    values = room[3]
+    at = put_floats(values[held[VALUE_BLOCK]], int(row[VALUE + monitor.BUFFERED]), out, at)
+    at = put_floats(values[held[ERROR_BLOCK]], int(row[ERROR + monitor.BUFFERED]), out, at)
+    if scalars[VALUE_ADWIN] != 0:
+        at = _pack_adwin(room, held[VALUE_BLOCK], out, at)
+    if scalars[ERROR_ADWIN] != 0:
+        at = _pack_adwin(room, held[ERROR_BLOCK], out, at)
     _close(out, begins, at)
     return at
 
@@ -130,10 +146,8 @@ def pack_many(
     first: int,
     rows: Any,
     integers: Any,
-    buffers: Any,
-    heads: Any,
-    counts: Any,
-    buckets: Any,
+    held: Any,
+    room: Any,
     scalars: Any,
     spare_row: Any,
     spare_integers: Any,
@@ -160,10 +174,8 @@ def pack_many(
         at = pack(
             rows[number],
             integers[number],
-            buffers[number],
-            heads[number],
-            counts[number],
-            buckets[number],
+            held[number],
+            room,
             scalars,
             spare_row,
             spare_integers,
@@ -192,34 +204,38 @@ def unpack_learner(data: Any, at: int, row: Any) -> int:
     return after
 
 
-@allocating
-def unpack_detectors(
-    data: Any,
-    at: int,
-    row: Any,
-    integers: Any,
-    buffers: Any,
-    heads: Any,
-    counts: Any,
-    buckets: Any,
-    scalars: Any,
-) -> int:
-    """Read the third section; return where it ends."""
-    after = section_end(data, at)
+@compiled
+def unpack_monitors(data: Any, at: int, row: Any, integers: Any) -> int:
+    """Read what the third section begins with; return where the warm-ups begin."""
     at = take_floats(data, at + 4, LEARNER - VALUE, row[VALUE:LEARNER])
     rest = integers[VALUE_BEGAN:]
     at = take_integers(data, at, rest.shape[0], rest)
     _complete(row, VALUE)
     _complete(row, ERROR)
-    at = take_floats(data, at, int(row[VALUE + monitor.BUFFERED]), buffers[0])
-    at = take_floats(data, at, int(row[ERROR + monitor.BUFFERED]), buffers[1])
-    for number in (scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]):
-        if number >= 0:
-            used = int(data[at]) + 256 * int(data[at + 1])
-            numbers = np.empty(used)
-            at = take_floats(data, at + 2, used, numbers)
-            adwin_packing.unpack(numbers, 0, heads[number], 0, counts[number], buckets[number])
-    return after
+    return int(at)
+
+
+@allocating
+def unpack_warm_up(data: Any, at: int, row: Any, monitor_at: int, buffer: Any) -> int:
+    """Read the values of a warm-up; return where they end."""
+    return int(take_floats(data, at, int(row[monitor_at + monitor.BUFFERED]), buffer))
+
+
+@allocating
+def unpack_adwin(data: Any, at: int, head: Any, counts: Any, buckets: Any, check_only: bool) -> int:
+    """Read an ADWIN; return where it ends, or minus the levels that it needs if there are fewer.
+
+    With `check_only` nothing is written.
+    """
+    used = int(data[at]) + 256 * int(data[at + 1])
+    numbers = np.empty(used)
+    at = take_floats(data, at + 2, used, numbers)
+    levels = adwin_packing.levels_in(numbers, 0, buckets.shape[2] - 1)
+    if levels > counts.shape[0]:
+        return -levels
+    if not check_only:
+        adwin_packing.unpack(numbers, 0, head, 0, counts, buckets)
+    return int(at)
 
 
 @allocating
@@ -227,28 +243,64 @@ def unpack_all(
     data: Any,
     begins: Any,
     first: int,
+    place: int,
     rows: Any,
     integers: Any,
-    buffers: Any,
-    heads: Any,
-    counts: Any,
-    buckets: Any,
+    held: Any,
+    room: Any,
     scalars: Any,
     after: Any,
-) -> None:
-    """Read many rows, the first of them into row `first`; `after` is where each one ends."""
-    for n in range(begins.shape[0]):
-        number = first + n
-        at = unpack_sensor(data, begins[n], rows[number], integers[number])
-        at = unpack_learner(data, at, rows[number])
-        after[n] = unpack_detectors(
-            data,
-            at,
-            rows[number],
-            integers[number],
-            buffers[number],
-            heads[number],
-            counts[number],
-            buckets[number],
-            scalars,
-        )
+) -> tuple[int, int]:
+    """Read many rows, as far as there are blocks, with levels enough.
+
+    Parameters
+    ----------
+    data, begins
+        The rows, and where each begins.
+    first
+        Row of the bank that takes the first of them.
+    place
+        Where to go on.
+    rows, integers, held, room, scalars
+        See `streams.bank.step.run`.
+    after
+        To be filled: where each ends.
+
+    Returns
+    -------
+    (int, int)
+        Where it stopped, and how many levels the next one needs, 0 if it needs a block.
+    """
+    heads, counts, buckets, values, _, _ = room
+    for n in range(place, begins.shape[0]):
+        row, own = rows[first + n], held[first + n]
+        at = unpack_sensor(data, begins[n], row, integers[first + n])
+        at = unpack_learner(data, at, row)
+        end = section_end(data, at)
+        at = unpack_monitors(data, at, row, integers[first + n])
+        for signal in range(BLOCKS):
+            has_adwin = scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] != 0
+            monitor_at = VALUE if signal == VALUE_BLOCK else ERROR
+            warming_up = row[monitor_at + monitor.BUFFERED] > 0.0
+            begun = row[monitor_at + monitor.REF_N] > 0.0
+            if own[signal] == blocks.NOBODYS and (warming_up or (begun and has_adwin)):
+                own[signal] = blocks.take(room)
+                if own[signal] == blocks.NOBODYS:
+                    return n, 0
+        at = unpack_warm_up(data, at, row, VALUE, values[own[VALUE_BLOCK]])
+        at = unpack_warm_up(data, at, row, ERROR, values[own[ERROR_BLOCK]])
+        for signal in range(BLOCKS):
+            if scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] != 0:
+                block = own[signal]
+                at = unpack_adwin(
+                    data,
+                    at,
+                    heads[block],
+                    counts[block],
+                    buckets[block],
+                    block == blocks.NOBODYS,
+                )
+                if at < 0:
+                    return n, -at
+        after[n] = end
+    return int(begins.shape[0]), 0

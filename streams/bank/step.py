@@ -2,7 +2,7 @@
 
 The order is that of `streams.sensor.score`. Whatever is not usual (a finding, a model that has
 diverged, the end of an episode, a message of another shape) is left to it: `run` stops there, and
-the row is as it was before that event.
+the row is as it was before that event. Only the blocks that a row has taken stay its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from detectors.hygiene import FEWEST, longest_honest
 from learners import bank as learner
 from learners.base import LARGEST
 from schemas.compiled import compiled
+from streams.bank import blocks
 from streams.bank.layout import (
     ERROR,
     ERROR_BEGAN,
-    ERROR_BUFFER,
+    ERROR_BLOCK,
     EVENTS,
     EXAMPLES,
     LAST_LABELLED,
@@ -41,7 +42,7 @@ from streams.bank.layout import (
     SEEN,
     VALUE,
     VALUE_BEGAN,
-    VALUE_BUFFER,
+    VALUE_BLOCK,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -53,6 +54,8 @@ PLAIN: Final = 1
 """The event is to be taken by the plain path."""
 UNKNOWN: Final = 2
 """Its sensor has no row yet."""
+FULL: Final = 3
+"""More blocks are needed."""
 
 # Scalars of a bank, as `run` takes them.
 LAGS: Final = 0
@@ -61,6 +64,7 @@ QUIET_EVENTS: Final = 2
 WARMUP: Final = 3
 VALUE_ADWIN: Final = 4
 ERROR_ADWIN: Final = 5
+"""Whether one watches that signal."""
 SCALARS: Final = 6
 
 
@@ -139,10 +143,10 @@ def _is_stuck(row: Floats, integers: Integers, value: float, offset: int, ts: in
 def _watch_and_learn(
     row: Floats,
     integers: Integers,
-    buffers: Floats,
-    heads: Floats,
-    counts: npt.NDArray[np.int32],
-    buckets: Floats,
+    held: npt.NDArray[np.int32],
+    room: Any,
+    value_buffer: Floats,
+    error_buffer: Floats,
     parameters: Floats,
     scalars: Integers,
     value: float,
@@ -151,8 +155,8 @@ def _watch_and_learn(
 ) -> int:
     """Take one event: 0 done, 1 the row is to be put back, 2 its ADWINs too."""
     lags = scalars[LAGS]
-    first = scalars[VALUE_ADWIN] if scalars[VALUE_ADWIN] > 0 else 0
-    second = scalars[ERROR_ADWIN] if scalars[ERROR_ADWIN] > 0 else 0
+    heads, counts, buckets, _, _, _ = room
+    first, second = held[VALUE_BLOCK], held[ERROR_BLOCK]
     row[EVENTS] += 1.0
     row[MISSING] += 1.0
     if row[MISSING] > MOST_ZEROS:
@@ -167,7 +171,7 @@ def _watch_and_learn(
         VALUE,
         integers,
         VALUE_BEGAN,
-        buffers[VALUE_BUFFER],
+        value_buffer,
         heads[first],
         0,
         counts[first],
@@ -192,7 +196,7 @@ def _watch_and_learn(
                 ERROR,
                 integers,
                 ERROR_BEGAN,
-                buffers[ERROR_BUFFER],
+                error_buffer,
                 heads[second],
                 0,
                 counts[second],
@@ -215,7 +219,7 @@ def _watch_and_learn(
         row[QUIET] += 1.0
         if row[QUIET] >= scalars[QUIET_EVENTS]:
             return 2
-    if value_to_adwin and scalars[VALUE_ADWIN] >= 0:
+    if value_to_adwin and scalars[VALUE_ADWIN] != 0:
         found = adwin.step(
             heads[first],
             0,
@@ -227,7 +231,7 @@ def _watch_and_learn(
         )
         if found != 0:
             return 2
-    if error_to_adwin and scalars[ERROR_ADWIN] >= 0:
+    if error_to_adwin and scalars[ERROR_ADWIN] != 0:
         found = adwin.step(
             heads[second],
             0,
@@ -243,16 +247,48 @@ def _watch_and_learn(
 
 
 @compiled
-def _may_touch_adwin(row: Floats, heads: Floats, parameters: Floats, scalars: Integers) -> bool:
-    """Tell whether an event may end in a state of an ADWIN that has to be put back."""
-    last = scalars[WARMUP] - 1.0
-    if row[VALUE + monitor.BUFFERED] >= last or row[ERROR + monitor.BUFFERED] >= last:
-        return True
-    first, second = scalars[VALUE_ADWIN], scalars[ERROR_ADWIN]
-    looks = first >= 0 and adwin.due(heads[first], 0, parameters[0], monitor.ADWIN_P)
-    if not looks and second >= 0:
-        looks = adwin.due(heads[second], 0, parameters[1], monitor.ADWIN_P)
-    return looks
+def _has_room(row: Floats, held: npt.NDArray[np.int32], room: Any, scalars: Integers) -> bool:
+    """Have blocks for what the next event may need; False if there are none left."""
+    if held[VALUE_BLOCK] == blocks.NOBODYS and (
+        scalars[VALUE_ADWIN] != 0 or row[VALUE + monitor.REF_N] == 0.0
+    ):
+        held[VALUE_BLOCK] = blocks.take(room)
+        if held[VALUE_BLOCK] == blocks.NOBODYS:
+            return False
+    if (
+        held[ERROR_BLOCK] == blocks.NOBODYS
+        and (scalars[ERROR_ADWIN] != 0 or row[ERROR + monitor.REF_N] == 0.0)
+        and row[LEARNER + learner.LEARNED] >= scalars[GRACE]
+    ):
+        held[ERROR_BLOCK] = blocks.take(room)
+        if held[ERROR_BLOCK] == blocks.NOBODYS:
+            return False
+    return True
+
+
+@compiled
+def _give_back(row: Floats, held: npt.NDArray[np.int32], room: Any, scalars: Integers) -> None:
+    """Free the blocks of warm-ups that are over."""
+    if scalars[VALUE_ADWIN] == 0 and row[VALUE + monitor.REF_N] > 0.0:
+        blocks.give_back(room, held[VALUE_BLOCK])
+        held[VALUE_BLOCK] = blocks.NOBODYS
+    if scalars[ERROR_ADWIN] == 0 and row[ERROR + monitor.REF_N] > 0.0:
+        blocks.give_back(room, held[ERROR_BLOCK])
+        held[ERROR_BLOCK] = blocks.NOBODYS
+
+
+@compiled
+def _ends_warm_up(row: Floats, at: int, scalars: Integers) -> bool:
+    return bool(row[at + monitor.BUFFERED] >= scalars[WARMUP] - 1.0)
+
+
+@compiled
+def _may_leave_it(room: Any, block: int, parameters: Floats) -> bool:
+    """Tell whether an ADWIN may leave the next event to the plain path."""
+    heads, counts, buckets, _, _, _ = room
+    return adwin.due(heads[block], 0, parameters, monitor.ADWIN_P) or adwin.is_full(
+        counts[block], buckets[block]
+    )
 
 
 @compiled
@@ -262,15 +298,53 @@ def _copy(source: Any, target: Any) -> None:
 
 
 @compiled
-def _copy_adwins(
-    heads: Any, counts: Any, buckets: Any, to_heads: Any, to_counts: Any, to_buckets: Any
+def _copy_some(source: Any, target: Any) -> None:
+    """Copy as much as there is room for."""
+    for slot in range(min(source.shape[0], target.shape[0])):
+        target[slot] = source[slot]
+
+
+@compiled
+def _copy_adwin(
+    head: Any, counts: Any, buckets: Any, to_head: Any, to_counts: Any, to_buckets: Any
 ) -> None:
-    for number in range(heads.shape[0]):
-        _copy(heads[number], to_heads[number])
-        _copy(counts[number], to_counts[number])
-        for level in range(int(heads[number, adwin_layout.LEVELS_USED])):
-            for side in range(2):
-                _copy(buckets[number, side, level], to_buckets[number, side, level])
+    _copy(head, to_head)
+    _copy(counts, to_counts)
+    for level in range(int(head[adwin_layout.LEVELS_USED])):
+        for side in range(2):
+            _copy(buckets[side, level], to_buckets[side, level])
+
+
+@compiled
+def _save_adwins(held: npt.NDArray[np.int32], room: Any, spare: Any) -> None:
+    heads, counts, buckets, _, _, _ = room
+    for signal in range(held.shape[0]):
+        n = held[signal]
+        if n != blocks.NOBODYS:
+            _copy_adwin(
+                heads[n],
+                counts[n],
+                buckets[n],
+                spare[2][signal],
+                spare[3][signal],
+                spare[4][signal],
+            )
+
+
+@compiled
+def _put_adwins_back(held: npt.NDArray[np.int32], room: Any, spare: Any) -> None:
+    heads, counts, buckets, _, _, _ = room
+    for signal in range(held.shape[0]):
+        n = held[signal]
+        if n != blocks.NOBODYS:
+            _copy_adwin(
+                spare[2][signal],
+                spare[3][signal],
+                spare[4][signal],
+                heads[n],
+                counts[n],
+                buckets[n],
+            )
 
 
 @compiled
@@ -293,10 +367,8 @@ def run(
     dirty: npt.NDArray[np.uint8],
     rows: Floats,
     integers: Integers,
-    buffers: Floats,
-    heads: Floats,
-    counts: npt.NDArray[np.int32],
-    buckets: Floats,
+    held: npt.NDArray[np.int32],
+    room: Any,
     spare: Any,
     parameters: Floats,
     scalars: Integers,
@@ -317,19 +389,23 @@ def run(
         By row: whether the sensor is an object of the plain path just now.
     dirty
         By row: set where an event was taken.
-    rows, integers, buffers, heads, counts, buckets
-        The bank, its first axis the row.
+    rows, integers, held
+        The bank, its first axis the row; the last says which block each signal has.
+    room
+        See `streams.bank.blocks.Blocks.arrays`.
     spare
-        Room for one row of each of `rows`, `integers`, `heads`, `counts`, `buckets`.
+        Room for one row of each of `rows` and `integers`, for heads, counts and buckets of the
+        ADWIN of each signal, and for the values of their warm-ups.
     parameters, scalars
         What its rows have in common.
 
     Returns
     -------
     (int, int)
-        How far it came, and `END`, `PLAIN` or `UNKNOWN`.
+        How far it came, and `END`, `PLAIN`, `UNKNOWN` or `FULL`.
     """
-    spare_row, spare_integers, spare_heads, spare_counts, spare_buckets = spare
+    spare_row, spare_integers, _, _, _, spare_buffers = spare
+    values = room[3]
     for n in range(start, stop):
         if plain[n] == 0:
             return n, PLAIN
@@ -340,21 +416,37 @@ def run(
             return n, PLAIN
         row = rows[number]
         own_integers = integers[number]
-        own_heads = heads[number]
+        own = held[number]
+        if not _has_room(row, own, room, scalars):
+            return n, FULL
         _copy(row, spare_row)
         _copy(own_integers, spare_integers)
-        saved = _may_touch_adwin(row, own_heads, parameters, scalars)
+        first, second = own[VALUE_BLOCK], own[ERROR_BLOCK]
+        value_buffer, error_buffer = values[first], values[second]
+        # Its ADWIN learns the whole warm-up at its end, and overwrites it.
+        value_ends = _ends_warm_up(row, VALUE, scalars)
+        if value_ends:
+            _copy_some(value_buffer, spare_buffers[VALUE_BLOCK])
+            value_buffer = spare_buffers[VALUE_BLOCK]
+        error_ends = _ends_warm_up(row, ERROR, scalars)
+        if error_ends:
+            _copy_some(error_buffer, spare_buffers[ERROR_BLOCK])
+            error_buffer = spare_buffers[ERROR_BLOCK]
+        ends = value_ends or error_ends
+        saved = (
+            ends
+            or (scalars[VALUE_ADWIN] != 0 and _may_leave_it(room, first, parameters[0]))
+            or (scalars[ERROR_ADWIN] != 0 and _may_leave_it(room, second, parameters[1]))
+        )
         if saved:
-            _copy_adwins(
-                own_heads, counts[number], buckets[number], spare_heads, spare_counts, spare_buckets
-            )
+            _save_adwins(own, room, spare)
         done = _watch_and_learn(
             row,
             own_integers,
-            buffers[number],
-            own_heads,
-            counts[number],
-            buckets[number],
+            own,
+            room,
+            value_buffer,
+            error_buffer,
             parameters,
             scalars,
             value[n],
@@ -365,14 +457,13 @@ def run(
             _copy(spare_row, row)
             _copy(spare_integers, own_integers)
             if saved:
-                _copy_adwins(
-                    spare_heads,
-                    spare_counts,
-                    spare_buckets,
-                    own_heads,
-                    counts[number],
-                    buckets[number],
-                )
+                _put_adwins_back(own, room, spare)
+            if value_ends:
+                _copy_some(value_buffer, values[first])
+            if error_ends:
+                _copy_some(error_buffer, values[second])
             return n, PLAIN
+        if ends:
+            _give_back(row, own, room, scalars)
         dirty[number] = 1
     return stop, END

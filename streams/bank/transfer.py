@@ -21,10 +21,10 @@ from learners import bank as learner
 from learners.forecast import Forecast
 from schemas.settings import SensorSettings
 from streams.bank.layout import (
-    BUFFERS,
+    BLOCKS,
     ERROR,
     ERROR_BEGAN,
-    ERROR_BUFFER,
+    ERROR_BLOCK,
     EVENTS,
     EXAMPLES,
     INTEGERS,
@@ -43,7 +43,7 @@ from streams.bank.layout import (
     SEEN,
     VALUE,
     VALUE_BEGAN,
-    VALUE_BUFFER,
+    VALUE_BLOCK,
     Layout,
 )
 from streams.bank.step import MOST_ZEROS
@@ -64,11 +64,26 @@ _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
 )
 """What stands beside a row, as it is as long as nothing has happened."""
 _SIGNALS: Final = frozenset(("missing", "value", "error"))
+_PLACES: Final = (
+    ("value", VALUE, VALUE_BEGAN, VALUE_BLOCK),
+    ("error", ERROR, ERROR_BEGAN, ERROR_BLOCK),
+)
+"""Monitors: their floats, integers and blocks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sensor's part of a bank's arrays; see `streams.bank.bank.Bank`."""
+    """One sensor in numbers, with all the room that it may need.
+
+    Attributes
+    ----------
+    floats, integers
+        As in a bank.
+    buffers
+        Shape (`BLOCKS`, warmup): the values of each signal's warm-up.
+    heads, counts, buckets
+        Of each signal's ADWIN.
+    """
 
     floats: npt.NDArray[np.float64]
     integers: npt.NDArray[np.int64]
@@ -77,22 +92,9 @@ class Row:
     counts: npt.NDArray[np.int32]
     buckets: npt.NDArray[np.float64]
 
-    @property
-    def parts(self) -> tuple[Any, Any, Any, Any, Any, Any]:
-        """The arrays in their order."""
-        return (
-            self.floats,
-            self.integers,
-            self.buffers,
-            self.heads,
-            self.counts,
-            self.buckets,
-        )
-
-    def adwin(self, number: int) -> tuple[Any, int, Any, Any]:
-        """Return the arrays of one ADWIN; the first one's where there is none."""
-        number = max(number, 0)
-        return self.heads[number], 0, self.counts[number], self.buckets[number]
+    def adwin(self, block: int) -> tuple[Any, int, Any, Any]:
+        """Return the arrays of one signal's ADWIN."""
+        return self.heads[block], 0, self.counts[block], self.buckets[block]
 
 
 def new_row(layout: Layout) -> Row:
@@ -100,15 +102,15 @@ def new_row(layout: Layout) -> Row:
     row = Row(
         np.zeros(layout.width),
         np.zeros(INTEGERS, np.int64),
-        np.zeros((BUFFERS, layout.warmup)),
-        np.zeros((layout.adwins, adwin_layout.HEAD)),
-        np.zeros((layout.adwins, adwin_layout.LEVELS), np.int32),
-        np.zeros((layout.adwins, 2, adwin_layout.LEVELS, layout.max_buckets + 1)),
+        np.zeros((BLOCKS, layout.warmup)),
+        np.zeros((BLOCKS, adwin_layout.HEAD)),
+        np.zeros((BLOCKS, adwin_layout.LEVELS), np.int32),
+        np.zeros((BLOCKS, 2, adwin_layout.LEVELS, layout.max_buckets + 1)),
     )
     for at in (VALUE, ERROR):
         monitor.reset(row.floats, at)
-    for number in range(layout.adwins):
-        adwin_layout.reset(*row.adwin(number))
+    for block in range(BLOCKS):
+        adwin_layout.reset(*row.adwin(block))
     row.integers[[LAST_OFFSET, LAST_LABELLED, RENEWED_AT]] = -1
     return row
 
@@ -157,14 +159,13 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     learner.freeze_prequential(sensor.prequential, floats, PREQUENTIAL)
     if not learner.freeze(champion.learner, floats, LEARNER):
         return False
-    for signal, at, began, buffer, number in _places(layout):
+    for signal, at, began, block in _PLACES:
         watched = sensor.monitors.get(signal)
         if watched is None:
             monitor.reset(floats, at)
-            if number >= 0:
-                adwin_layout.reset(*row.adwin(number))
+            adwin_layout.reset(*row.adwin(block))
         elif not monitor.freeze(
-            watched, floats, at, integers, began, row.buffers[buffer], *row.adwin(number)
+            watched, floats, at, integers, began, row.buffers[block], *row.adwin(block)
         ):
             return False
     return True
@@ -196,18 +197,18 @@ def thaw_learner(sensor: Sensor, row: Row) -> None:
     sensor.champion.learner = learner.thaw(row.floats, LEARNER, configuration)
 
 
-def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings, layout: Layout) -> None:
+def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
     """Give a new sensor its monitors."""
     floats = row.floats
     zeros = int(floats[MISSING])
     if zeros:
         sensor.monitors["missing"] = monitor_of("missing", settings)
         monitor.show_zeros(sensor.monitors["missing"], zeros)
-    for signal, at, began, buffer, number in _places(layout):
+    for signal, at, began, block in _PLACES:
         if floats[at + monitor.PRESENT] > 0.0:
             watched = sensor.monitors[signal] = monitor_of(signal, settings)
             monitor.thaw(
-                watched, floats, at, row.integers, began, row.buffers[buffer], *row.adwin(number)
+                watched, floats, at, row.integers, began, row.buffers[block], *row.adwin(block)
             )
 
 
@@ -250,10 +251,3 @@ def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
 
 def _is_a_count(missing: SignalMonitor) -> bool:
     return monitor.saw_only_zeros(missing) and monitor.zeros_seen(missing) <= MOST_ZEROS
-
-
-def _places(layout: Layout) -> tuple[tuple[str, int, int, int, int], ...]:
-    return (
-        ("value", VALUE, VALUE_BEGAN, VALUE_BUFFER, layout.value_adwin),
-        ("error", ERROR, ERROR_BEGAN, ERROR_BUFFER, layout.error_adwin),
-    )

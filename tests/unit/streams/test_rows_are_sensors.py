@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors.adwin import Adwin
 from detectors.bank import monitor
 from learners.snapshot import signing_key
 from schemas.compiled import AVAILABLE
@@ -176,6 +177,48 @@ def test_rows_and_objects_give_the_same(
     there = in_slices(deployment, given, random.Random(5))
     assert_same(plain(deployment, given), there)
     assert any(there[1].sensor_ids())
+
+
+@pytest.mark.parametrize("stream", [of_many, shifts, ramps])
+@pytest.mark.parametrize("configuration", ["fast", "all three on both", "as River has them"])
+def test_windows_that_outgrow_their_levels_get_more_of_them(
+    configuration: str,
+    stream: Callable[[random.Random, int], Stream],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.bank.blocks.SHALLOW", 3)
+    monkeypatch.setattr("streams.bank.blocks.DEEPER", 1)
+    deployment = configured(**CONFIGURATIONS[configuration])
+    given = records(stream(random.Random(3), 1500))
+    there = in_slices(deployment, given, random.Random(6))
+    assert_same(plain(deployment, given), there)
+
+
+def test_a_row_of_many_levels_is_restored_among_others() -> None:
+    deployment = configured()
+    calm = random.Random(9)
+    given = records(event(calm.gauss(20.0, 1.0), n, f"s-{min(n % 40, 3)}") for n in range(12_000))
+    expected = plain(deployment, given)
+    assert_same(expected, in_slices(deployment, given, random.Random(2)))
+    sensor = expected[1].sensor("s-3")
+    assert sensor is not None
+    detector = next(d for d in sensor.monitors["error"].detectors if isinstance(d, Adwin))
+    assert detector._river.width > 5115
+
+
+def test_sensors_take_blocks_as_long_as_they_need_them() -> None:
+    pipeline = Pipeline(configured(learner={"grace": 60}), 0)
+    calm = random.Random(1)
+    given = records(event(calm.gauss(20.0, 1.0), n, f"s-{n % 100}") for n in range(10_000))
+    used = []
+    for until in (10, 40, 70, 100):
+        pipeline.process("sensors", slice_of(given[: 100 * until]))
+        assert pipeline.kept.bank is not None
+        used.append(len(pipeline.kept.bank.blocks))
+    assert used == [100, 0, 100, 100]
+    pipeline.kept.forget([f"s-{n}" for n in range(50)])
+    assert pipeline.kept.bank is not None
+    assert len(pipeline.kept.bank.blocks) == 50
 
 
 def test_the_streams_above_are_not_all_calm() -> None:
@@ -367,6 +410,6 @@ def test_the_layout_says_what_the_settings_say() -> None:
     layout = layout_of(deployment.variants()[0])
     assert layout is not None
     assert (layout.lags, layout.grace, layout.quiet_events, layout.warmup) == (5, 17, 70, 30)
-    assert (layout.value_adwin, layout.error_adwin, layout.adwins) == (-1, 0, 1)
+    assert (layout.value_adwin, layout.error_adwin) == (False, True)
     assert layout.parameters.shape == (2, monitor.PARAMETERS)
     assert len(Bank(layout, deployment.variants()[0], b"k" * 32)) == 0
