@@ -147,7 +147,7 @@ def read_partition(
                         raise BrokerGone(f"{topic}[{partition}]: {error.str()}")
                     continue
                 key, value = message.key(), message.value()
-                if key is None or not (key == POSITION_KEY or wanted(key)):
+                if key is None or not (wanted(key) or key == POSITION_KEY):
                     continue
                 if value is None:
                     rows.pop(key, None)

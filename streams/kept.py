@@ -24,10 +24,13 @@ from streams.bank import bank as rows_of
 from streams.bank.layout import bank_layout
 from streams.context import Context
 from streams.records import Record
-from streams.rows import PART_BYTES, join_parts, split_parts
+from streams.rows import PART_BYTES, join_parts, split_parts, whole_rows
 from streams.sensor import Sensor, new_sensor
 
 Rows = list[tuple[bytes, bytes | None]]
+
+_AT_ONCE = 4096
+"""Rows that are restored together: what they take meanwhile is little."""
 
 
 class Live:
@@ -114,23 +117,36 @@ class Kept:
         SnapshotError
             If a row was not signed with this deployment's key.
         """
-        banked: list[tuple[str, bytes]] = []
-        for (kind, sensor_id, *rest), row in join_parts(rows).items():
-            if kind != "sensor":
+        ids, values, others = whole_rows(rows)
+        for (kind, sensor_id, *rest), row in join_parts(others).items():
+            if kind == "sensor":
+                ids.append(sensor_id.encode())
+                values.append(row)
+            else:
                 verify(row, self.key)
                 self.waiting.setdefault(sensor_id, {})[rest[0]] = row
-            elif (
-                self.bank is not None
-                and row.startswith(rows_of.MAGIC)
-                and self._is_ordinary(sensor_id)
-            ):
-                banked.append((sensor_id, row))
-            else:
-                stored.verify(row, self.key)
-                self.stored[sensor_id] = row
-        self._count = len(self.stored) + len(banked)
+        self._count = len(ids)
+        for first in range(0, len(ids), _AT_ONCE):
+            some = slice(first, first + _AT_ONCE)
+            self._restore_sensors(ids[some], values[some], len(ids) - first)
+
+    def _restore_sensors(self, ids: list[bytes], rows: list[bytes], expected: int) -> None:
+        """Take over rows of sensors: into the bank if that is where they belong."""
+        banked: tuple[list[bytes], list[bytes]] = ids, rows
+        if self.bank is None or not self._all_are_ordinary:
+            banked = [], []
+            for name, row in zip(ids, rows, strict=True):
+                sensor_id = name.decode()
+                if self.bank is not None and self._is_ordinary(sensor_id):
+                    banked[0].append(name)
+                    banked[1].append(row)
+                else:
+                    stored.verify(row, self.key)
+                    self.stored[sensor_id] = row
         if self.bank is not None:
-            self.stored.update(self.bank.restore(banked))
+            for name, row in self.bank.restore(*banked, expected):
+                stored.verify(row, self.key)
+                self.stored[name.decode()] = row
 
     def take(self) -> Rows:
         """Return the rows that changed since the last call, deletions first."""

@@ -89,7 +89,8 @@ class OwnedPartition:
         """
         started = time.perf_counter()
         restored = await self._fence_and_read()
-        self.pipeline.restore(restored)
+        # Compiled code lets go of the interpreter, so partitions are restored side by side too.
+        await asyncio.to_thread(self.pipeline.restore, restored)
         self._saved = dict(restored.position.offsets)
         self.ready = True
         seconds = time.perf_counter() - started

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -295,49 +295,56 @@ class Bank:
                 begins = end
             first = after
 
-    def restore(self, stored: Iterable[tuple[str, bytes]]) -> list[tuple[str, bytes]]:
+    def restore(
+        self, names: Sequence[bytes], stored: Sequence[bytes], expected: int = 0
+    ) -> list[tuple[bytes, bytes]]:
         """Take in rows from the state topic.
+
+        Parameters
+        ----------
+        names, stored
+            Ids of sensors that have no row yet, and their rows as stored.
+        expected
+            How many there will be, with those of later calls: memory is reserved for them.
 
         Returns
         -------
-        list of (str, bytes)
-            Those that were written under another configuration: see `read`.
+        list of (bytes, bytes)
+            Ids and rows of those that are no rows of numbers, or were written under another
+            configuration: see `read`. Their signatures were not looked at.
 
         Raises
         ------
         SnapshotError
             If a row was changed, or written with another key.
         """
+        opening = len(MAGIC) + _SIGNATURE
         prints = self.layout.learner_print + self.layout.detectors_print
-        foreign: list[tuple[str, bytes]] = []
-        bodies: list[bytes] = []
-        names: list[bytes] = []
-        first = len(self.names)
-        for sensor_id, row in stored:
-            if verified(row, self._key)[: 2 * _PRINT] != prints:
-                foreign.append((sensor_id, row))
-                continue
-            names.append(sensor_id.encode())
-            bodies.append(row[_HEAD:])
-        if not bodies:
+        foreign: list[tuple[bytes, bytes]] = []
+        if not all(row.startswith(MAGIC) and row[opening:_HEAD] == prints for row in stored):
+            fits = [row.startswith(MAGIC) and row[opening:_HEAD] == prints for row in stored]
+            pairs = list(zip(names, stored, strict=True))
+            foreign = [pair for pair, fit in zip(pairs, fits, strict=True) if not fit]
+            names = [name for name, fit in zip(names, fits, strict=True) if fit]
+            stored = [row for row, fit in zip(stored, fits, strict=True) if fit]
+        if not stored:
             return foreign
+        verify_all(stored, self._key)
+        first = len(self.names)
         self.names.add_many(names)
-        self._grow(len(self.names))
-        ends = np.cumsum([len(body) for body in bodies])
-        begins = np.concatenate([[0], ends[:-1]]).astype(np.int64)
-        data = np.frombuffer(b"".join(bodies), np.uint8)
-        after = np.empty(len(bodies), np.int64)
-        self._unpack(data, begins, first, after)
-        for number, (body, begin, end) in enumerate(
-            zip(bodies, begins.tolist(), after.tolist(), strict=True), first
-        ):
-            if end - begin < len(body):
-                self._beside[number] = body[end - begin :]
+        self._grow(max(first + expected - len(foreign), len(self.names)))
+        ends = np.cumsum(np.fromiter(map(len, stored), np.int64, len(stored)))
+        begins = np.concatenate([[0], ends[:-1]]) + _HEAD
+        data = b"".join(stored)
+        after = np.empty(len(stored), np.int64)
+        self.blocks.reserve(expected)
+        self._unpack(np.frombuffer(data, np.uint8), begins, first, after)
+        for place in np.flatnonzero(after < ends).tolist():
+            self._beside[first + place] = data[after[place] : ends[place]]
         return foreign
 
     def _unpack(self, data: Any, begins: Any, first: int, after: Any) -> None:
         """Read rows into those from `first` on; `after` is to say where each ends."""
-        self.blocks.reserve(len(begins))
         place = 0
         while True:
             room = self.blocks.arrays
@@ -471,6 +478,21 @@ def verified(row: bytes, key: bytes) -> bytes:
             " (state.signing_key or state.signing_key_file must be the same on every worker)"
         )
     return rest
+
+
+def verify_all(rows: Sequence[bytes], key: bytes) -> None:
+    """Check the signatures of many stored rows.
+
+    Raises
+    ------
+    SnapshotError
+        As `verified` does.
+    """
+    begins = len(MAGIC) + _SIGNATURE
+    expected = b"".join([_signature(row[begins:], key) for row in rows])
+    if not hmac.compare_digest(b"".join([row[len(MAGIC) : begins] for row in rows]), expected):
+        for row in rows:
+            verified(row, key)
 
 
 def last_offset(row: bytes) -> int:

@@ -338,6 +338,42 @@ def test_a_row_of_another_key_is_refused_at_the_restore() -> None:
         heir.restore(Restored(Position({}), {b'["sensor","press-7"]': row}))
 
 
+@pytest.mark.parametrize("at", [0, 5, 25, 40, 200, -1])
+def test_one_changed_row_among_many_is_refused_at_the_restore(at: int) -> None:
+    deployment = configured()
+    pipeline = Pipeline(deployment, 0)
+    given = records(event(20.0 + n % 7, n, f"s-{n % 50}") for n in range(2000))
+    pipeline.process("sensors", slice_of(given))
+    rows = {key: row for key, row in pipeline.take()[1] if row is not None}
+    changed = bytearray(rows[b'["sensor","s-17"]'])
+    changed[at] ^= 1
+    heir = Pipeline(deployment, 0)
+    with pytest.raises(SnapshotError):
+        heir.restore(Restored(Position({}), rows | {b'["sensor","s-17"]': bytes(changed)}))
+
+
+def test_rows_of_other_detectors_are_restored_among_those_that_fit() -> None:
+    before = configured(detectors={"error": ["ddm"]})
+    deployment = configured()
+    rows: dict[bytes, bytes] = {}
+    for settings_then, names in ((before, "ab"), (deployment, "cd")):
+        pipeline = Pipeline(settings_then, 0)
+        given = records(event(20.0 + n % 7, n, names[n % 2]) for n in range(200))
+        pipeline.process("sensors", slice_of(given))
+        rows |= {key: row for key, row in pipeline.take()[1] if row is not None}
+    heir = Pipeline(deployment, 0)
+    heir.restore(Restored(Position({}), rows))
+    assert heir.kept.bank is not None
+    assert sorted(heir.kept.bank.ids()) == ["c", "d"]
+    assert sorted(heir.sensor_ids()) == ["a", "b", "c", "d"]
+    assert heir.sensors == 4
+    for name, monitors in (("a", set()), ("c", {"missing", "value", "error"})):
+        sensor = heir.sensor(name)
+        assert sensor is not None
+        assert sensor.events == 100
+        assert sensor.monitors.keys() == monitors
+
+
 def test_what_stands_beside_a_row_is_kept() -> None:
     deployment = configured()
     pipeline = Pipeline(deployment, 0)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import rows
-from streams.rows import join_parts, split_parts
+from streams.rows import join_parts, split_parts, whole_rows
 
 
 @pytest.fixture(autouse=True)
@@ -74,6 +74,25 @@ def test_what_is_put_together_is_what_was_written_last(
         else:
             last[key] = value
     assert join_parts(topic) == last
+    ids, values, rest = whole_rows(topic)
+    whole = {("sensor", name.decode()): row for name, row in zip(ids, values, strict=True)}
+    assert whole | join_parts(rest) == last
+
+
+@pytest.mark.parametrize("name", ['a","b', "a\\", '"', "a\nb", "1]", "é", '","', "]"])
+def test_a_name_that_needs_json_is_left_to_it(name: str) -> None:
+    topic: dict[bytes, bytes] = {}
+    keep(topic, ["sensor", name], b"1")
+    keep(topic, ["sensor", "plain"], b"2")
+    keep(topic, ["pending", name, "plain"], b"3")
+    ids, values, rest = whole_rows(topic)
+    whole = {("sensor", name.decode()): row for name, row in zip(ids, values, strict=True)}
+    assert whole.keys() >= {("sensor", "plain")}
+    assert whole | join_parts(rest) == {
+        ("sensor", name): b"1",
+        ("sensor", "plain"): b"2",
+        ("pending", name, "plain"): b"3",
+    }
 
 
 def test_names_that_look_like_numbers_of_parts_are_names() -> None:
