@@ -25,8 +25,11 @@ from streams.records import Counts, Outgoing, Record
 
 log = structlog.get_logger("driftline.partition")
 
-MAX_UNSAVED = 50_000
+MAX_UNSAVED = 1_000_000
 """Events that may be processed beyond the last finished checkpoint, then it waits."""
+MAX_EFFECTS = 50_000
+"""What may be kept in memory to be written with the next checkpoint, then processing waits for it.
+At half of either the checkpoint does not wait for its interval."""
 RETRY_SECONDS = 0.5
 
 Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
@@ -114,10 +117,13 @@ class OwnedPartition:
         await self._room.wait()
         if self.suspended:
             return None
+        started = time.perf_counter()
         counts = self.pipeline.process(kind, records)
+        counts.seconds = time.perf_counter() - started
         self._unsaved += len(records)
-        if self._unsaved >= MAX_UNSAVED:
+        if self._full() >= 1.0:
             self._room.clear()
+        self._hurry()
         return counts
 
     async def checkpoint(self) -> None:
@@ -133,13 +139,11 @@ class OwnedPartition:
         BrokerGone
             If it could not be written within `kafka.outage_timeout`.
         """
-        while (running := self._running) is not None:
+        running = self._running
+        if running is not None:
+            # It may have begun before what is to be durable was processed.
             await asyncio.shield(running)
-            if self._running is running:
-                self._running = None
-        self._running = asyncio.create_task(self._checkpoint())
-        self._running.add_done_callback(_seen)
-        await asyncio.shield(self._running)
+        await asyncio.shield(self._running or self._begin())
 
     async def close(self) -> None:
         """Give the partition up: nothing of it is processed or written any more."""
@@ -156,6 +160,29 @@ class OwnedPartition:
     def position(self) -> Mapping[str, int]:
         """Next offset by topic that the last finished checkpoint holds."""
         return self._saved
+
+    def _full(self) -> float:
+        """Return how much of what may wait for a checkpoint is waiting."""
+        return max(self._unsaved / MAX_UNSAVED, self.pipeline.effects / MAX_EFFECTS)
+
+    def _hurry(self) -> None:
+        """Begin a checkpoint that nobody has asked for, if much is waiting for one.
+
+        Whoever asks for the next is told of its failure.
+        """
+        if self._running is None and not self.suspended and self._full() >= 0.5:
+            self._begin()
+
+    def _begin(self) -> asyncio.Task[None]:
+        self._running = asyncio.create_task(self._checkpoint())
+        self._running.add_done_callback(self._ended)
+        return self._running
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Take note of an end; what failed stays, for whoever asks for the next checkpoint."""
+        if not task.cancelled() and task.exception() is None and self._running is task:
+            self._running = None
+            self._hurry()
 
     async def _checkpoint(self) -> None:
         target = dict(self.pipeline.position)
@@ -238,12 +265,6 @@ class OwnedPartition:
     async def _ack(self) -> None:
         if self._saved:
             await self._commit({(topic, self.number): to for topic, to in self._saved.items()})
-
-
-def _seen(task: asyncio.Task[None]) -> None:
-    """Take note of a failure, so that one nobody waits for any more is not reported as lost."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _everything(_: bytes) -> bool:

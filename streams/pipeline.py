@@ -109,6 +109,11 @@ class Pipeline:
         """How many sensors are in state here, restored ones included."""
         return len(self.kept)
 
+    @property
+    def effects(self) -> int:
+        """How many effects the next `take` returns."""
+        return len(self._effects)
+
     def restore(self, restored: Restored) -> None:
         """Take over what the state topic holds. Rows are read when their sensor is next seen.
 

@@ -71,7 +71,13 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Counts:
-    """What a slice did, for the metrics; added up by the caller."""
+    """What a slice did, for the metrics; added up by the caller.
+
+    Attributes
+    ----------
+    seconds
+        That a worker took for it, on the clock.
+    """
 
     scored: int = 0
     skipped: int = 0
@@ -81,3 +87,4 @@ class Counts:
     adaptations: dict[str, int] = field(default_factory=dict)
     muted: int = 0
     last_event_ts: int | None = None
+    seconds: float = field(default=0.0, compare=False)

@@ -2,7 +2,7 @@
 
 Faust's own path costs tens of microseconds a message, nearly all of it in waiting
 for each one. Here a message is a *slice*: all records that one fetch returned for one
-partition (at most `MAX_SLICE`). What else differs from the driver it extends:
+partition. What else differs from the driver it extends:
 
 - records are read with isolation ``read_committed`` (the driver does so only under its
   own exactly-once, which is not used);
@@ -37,7 +37,6 @@ from streams.batches import Slice, read_batches, warm_up
 log = structlog.get_logger("driftline.transport")
 
 SCHEME = "driftline"
-MAX_SLICE = 2000
 FETCH_WAIT_MS = 50
 """How long a broker may hold a fetch. aiokafka has one fetch in flight per broker, so a partition
 that was just drained waits so long for its next one; Faust's own 1500 ms is felt."""
@@ -248,13 +247,9 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
             self.delivered[tp] = fetched[-1].offset + 1
         self.drained = dict(self._thread.fetched_to)
         for tp, fetched in records.items():
-            after = before[tp]
-            for start in range(0, len(fetched), MAX_SLICE):
-                if not self.flow_active or generation != self.app.consumer_generation_id:
-                    return
-                part = fetched[start : start + MAX_SLICE]
-                yield tp, _slice(tp, part, generation, after)
-                after = part[-1].offset + 1
+            if not self.flow_active or generation != self.app.consumer_generation_id:
+                return
+            yield tp, _slice(tp, fetched, generation, before[tp])
 
     async def _seek_back(self, dropped: Mapping[TP, Sequence[Any]]) -> None:
         """Fetch again from the committed offsets: what is durable by then is skipped.
@@ -269,6 +264,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc]
         await self._thread.rewind({tp: records[0].offset for tp, records in dropped.items()})
         self.delivered.clear()
         self.drained.clear()
+
+    def on_buffer_full(self, tp: TP) -> None:
+        """Go on: a full queue makes whoever puts into it wait, which is enough.
+
+        To leave a partition out, as Faust does, holds up all others with it: aiokafka asks a broker
+        for nothing while something that it returned has not been taken.
+        """
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Go on, as nothing was left out."""
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Keep no book of gaps: offsets are committed by position."""

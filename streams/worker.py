@@ -23,6 +23,7 @@ from schemas.settings import Settings
 from streams import transport
 from streams.clients import faust_credentials
 from streams.metrics import Metrics
+from streams.pace import Pace
 from streams.partition import OwnedPartition
 from streams.records import INPUTS, Counts
 from streams.status import WorkerStatus
@@ -32,7 +33,8 @@ log = structlog.get_logger("driftline.worker")
 REVOKE_SECONDS = 5.0
 STOP_CHECKPOINT_SECONDS = 5.0
 STOP_SECONDS = 3.0
-QUEUED_SLICES = 16
+QUEUED_SLICES = 8
+"""Of one topic, each of a megabyte at most: enough to fetch while others are processed."""
 METADATA_SECONDS = 5
 
 
@@ -69,6 +71,9 @@ class Worker:
         self._assigned = asyncio.Event()
         self._failure: asyncio.Future[None] | None = None
         self._committed: dict[TP, int] = {}
+        self._durable: dict[TP, int] = {}
+        self._committing = asyncio.Lock()
+        self._pace = Pace()
         self._app: Any = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -166,10 +171,20 @@ class Worker:
         if partition.pipeline.position.get(message.topic, 0) < (message.key or 0):
             # The slice before it was not processed: to go on would skip what was in it.
             raise RuntimeError(f"{message.tp}: a slice is missing before offset {message.key}")
-        counts = await partition.process(self._kinds[message.topic], message.value)
-        if counts is not None:
+        await self._process(partition, message)
+
+    async def _process(self, partition: OwnedPartition, message: Any) -> None:
+        """Process a slice, stretch by stretch, as long as it is still to be processed here."""
+        kind, records, begin = self._kinds[message.topic], message.value, 0
+        while begin < len(records) and not self._stale(message):
+            stretch = records[begin : begin + self._pace.records]
+            counts = await partition.process(kind, stretch)
+            if counts is None:
+                return
+            self._pace.took(len(stretch), counts.seconds)
             self._count(counts)
-        await asyncio.sleep(0)
+            begin += len(stretch)
+            await asyncio.sleep(0)
 
     def _stale(self, message: Any) -> bool:
         """Tell whether a slice was fetched before the last rebalance, or work has ended."""
@@ -197,6 +212,7 @@ class Worker:
             else:
                 self._open(number)
         self._committed.clear()
+        self._durable.clear()
         self._status.owned(self._partitions)
         log.info("partitions assigned", partitions=sorted(wanted), generation=generation)
         self._assigned.set()
@@ -264,9 +280,12 @@ class Worker:
         self._status.owned(self._partitions)
 
     async def _tick(self) -> None:
-        """Checkpoint every interval, all partitions side by side."""
+        """Checkpoint every interval from one beginning to the next, all partitions side by side."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         while True:
-            await asyncio.sleep(self._settings.checkpoint.interval)
+            await asyncio.sleep(began + self._settings.checkpoint.interval - loop.time())
+            began = loop.time()
             if not self._assigned.is_set():
                 continue
             ready = [p for p in self._partitions.values() if p.ready and not p.suspended]
@@ -281,14 +300,15 @@ class Worker:
                 self._status.lag(self._app.consumer.ends, self._app.consumer.committable)
 
     async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        consumer = self._app.consumer
-        wanted = {
-            tp: consumer.committable(tp, position)
-            for tp, position in ((TP(*key), to) for key, to in offsets.items())
-        }
-        new = {tp: to for tp, to in wanted.items() if self._committed.get(tp) != to}
-        if new and await consumer.commit_positions(new):
-            self._committed.update(new)
+        """Commit for the group, together with what other partitions have come to want committed."""
+        self._durable.update((TP(*key), position) for key, position in offsets.items())
+        async with self._committing:
+            durable, self._durable = self._durable, {}
+            consumer = self._app.consumer
+            wanted = {tp: consumer.committable(tp, to) for tp, to in durable.items()}
+            new = {tp: to for tp, to in wanted.items() if self._committed.get(tp) != to}
+            if new and await consumer.commit_positions(new):
+                self._committed.update(new)
 
     async def _watch_faust(self, starting: asyncio.Task[Any]) -> None:
         """Return when Faust has crashed or could not start."""

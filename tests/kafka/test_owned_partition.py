@@ -201,19 +201,52 @@ async def test_a_row_larger_than_a_message_may_be_is_split_and_put_together_agai
 
 
 async def test_processing_waits_when_too_much_is_not_saved_yet(
+    own_kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_UNSAVED", 100)
+    settings = deployment_with_events(own_kafka, tmp_path).settings
+    owner = Owner(settings)
+    await owner.partition.open()
+    await owner.take_in(0, 100)
+    own_kafka.pause()
+    more = asyncio.create_task(owner.take_in(100, 10))
+    await asyncio.sleep(0.3)
+    waited = not more.done()
+    own_kafka.resume()
+    assert waited
+    await asyncio.wait_for(more, 10.0)
+    await owner.partition.close()
+
+
+@pytest.mark.parametrize("bound", ["MAX_UNSAVED", "MAX_EFFECTS"])
+async def test_a_checkpoint_does_not_wait_to_be_asked_for_when_much_is_not_saved_yet(
+    kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str
+) -> None:
+    monkeypatch.setattr(module, bound, 100)
+    deployment = deployment_with_events(kafka, tmp_path, **{"predictions.enabled": True})
+    owner = Owner(deployment.settings)
+    await owner.partition.open()
+    for first in range(0, 1000, 10):
+        await asyncio.wait_for(owner.take_in(first, 10), 10.0)
+    await owner.partition.checkpoint()
+    await owner.partition.close()
+    assert list(owner.committed.values()) == [1000]
+    assert len(deployment.read("predictions")) == 1000
+
+
+async def test_a_checkpoint_that_was_not_asked_for_tells_whoever_asks_next_of_its_failure(
     kafka: KafkaServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MAX_UNSAVED", 100)
     settings = deployment_with_events(kafka, tmp_path).settings
-    owner = Owner(settings)
+    owner, heir = Owner(settings), Owner(settings)
     await owner.partition.open()
-    await owner.take_in(0, 100)
-    more = asyncio.create_task(owner.take_in(100, 10))
-    await asyncio.sleep(0.3)
-    assert not more.done()
-    await owner.partition.checkpoint()
-    await asyncio.wait_for(more, 5.0)
+    await heir.partition.open()
+    await owner.take_in(0, 60)
+    with pytest.raises(Fenced):
+        await owner.partition.checkpoint()
     await owner.partition.close()
+    await heir.partition.close()
 
 
 async def test_state_signed_with_another_key_is_refused(kafka: KafkaServer, tmp_path: Path) -> None:

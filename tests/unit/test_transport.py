@@ -34,7 +34,7 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as faust_consumer
-from faust.transport.conductor import Conductor
+from faust.transport.conductor import Conductor, ConductorCompiler
 from faust.transport.drivers import TRANSPORTS
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -175,6 +175,13 @@ def test_the_next_records_come_with_the_active_partitions() -> None:
     consumer = faust_consumer.Consumer
     assert inspect.iscoroutinefunction(consumer._wait_next_records)
     assert "return records, active_partitions" in source(consumer._wait_next_records)
+
+
+def test_a_full_queue_is_told_of_in_one_method_and_makes_whoever_puts_into_it_wait() -> None:
+    text = source(ConductorCompiler.build)
+    assert "app.consumer.on_buffer_full" in text
+    assert "app.consumer.on_buffer_drop" in text
+    assert 0 < text.index("if queue.full():") < text.index("dest_chan.put(dest_event)")
 
 
 def test_gaps_are_noted_in_one_method() -> None:
@@ -361,38 +368,17 @@ def test_the_records_of_one_fetch_are_one_message(consumer: Any) -> None:
     assert (message.offset, message.tp, message.generation_id) == (7, HERE, 5)
 
 
-def test_a_long_fetch_is_several_slices_in_order(consumer: Any) -> None:
-    messages = fetched(consumer, *range(transport.MAX_SLICE + 1), to=transport.MAX_SLICE + 1)
-    assert [len(message.value) for message in messages] == [transport.MAX_SLICE, 1]
-
-
 def test_a_slice_tells_where_the_one_before_it_ended(consumer: Any) -> None:
     (first,) = fetched(consumer, 3, 4, 7, to=9)
     (second,) = fetched(consumer, 9, to=10)
-    long = fetched(consumer, *range(10, 11 + transport.MAX_SLICE), to=11 + transport.MAX_SLICE)
     assert first.key is None
     assert second.key == 8
-    assert [message.key for message in long] == [10, 10 + transport.MAX_SLICE]
 
 
-def test_a_long_fetch_of_columns_is_several_slices_that_share_them(consumer: Any) -> None:
-    count = transport.MAX_SLICE + 1
-    (whole,) = transport.PartitionSlice(
-        HERE, transport.RawBatches(written(range(count))), [], 0, None, None, True, 1
-    )
-
-    async def next_records(_: float) -> Any:
-        return {HERE: whole}, {HERE}
-
-    async def handed_over() -> list[ConsumerMessage]:
-        return [message async for _, message in consumer.getmany(0.1)]
-
-    consumer._wait_next_records = next_records
-    first, second = asyncio.run(handed_over())
-    assert [len(message.value) for message in (first, second)] == [transport.MAX_SLICE, 1]
-    assert (first.offset, first.timestamp) == (transport.MAX_SLICE - 1, TIME / 1000)
-    assert (second.key, second.offset) == (transport.MAX_SLICE, transport.MAX_SLICE)
-    assert first.value.data is second.value.data is whole.data
+def test_all_partitions_stay_in_the_next_fetch_while_a_queue_is_full(consumer: Any) -> None:
+    consumer._active_partitions = {HERE}
+    consumer.on_buffer_full(HERE)
+    assert consumer._active_partitions == {HERE}
 
 
 def test_the_position_is_committed_while_records_are_on_their_way(consumer: Any) -> None:
