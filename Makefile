@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit kafka chaos testcontainers image up down clean
+.PHONY: help demo test lint unit kafka chaos moa testcontainers image up down clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +25,16 @@ lint: $(VENV)/.dev ## ruff, mypy --strict and the direction of imports
 	$(BIN)/lint-imports
 
 unit: $(VENV)/.dev ## Tests that need nothing but Python (the embedded broker included)
-	$(PYTEST) -m "not kafka and not chaos and not testcontainers and not browser"
+	$(PYTEST) -m "not kafka and not chaos and not testcontainers and not browser and not moa"
 
 kafka: $(VENV)/.dev $(VENV)/.system ## Tests on a real Apache Kafka, started from Maven's jars
 	$(PYTEST) -m "kafka and not chaos"
 
 chaos: $(VENV)/.dev $(VENV)/.system ## Workers and brokers killed and frozen on a real Kafka
 	$(PYTEST) -m chaos
+
+moa: $(VENV)/.dev $(VENV)/.system ## What is recorded of MOA, held against MOA (62 MB from PyPI)
+	$(PYTEST) -m moa
 
 testcontainers: $(VENV)/.dev $(VENV)/.system ## Tests of the images; needs a Docker daemon
 	$(PYTEST) -m testcontainers
@@ -64,7 +67,7 @@ $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@ $(VENV)/.runtime
 
-# Java and Maven for a real Kafka, Chromium for the page: checked once.
+# Java and Maven for a real Kafka and for MOA, Chromium for the page: checked once.
 $(VENV)/.system: .ci/system | $(BIN)/python
 	@bash .ci/system
 	@touch $@

@@ -14,12 +14,11 @@ from scipy.stats import chi2
 
 from bench.drawn import STREAMS, Run, Stream, changing, stationary
 from bench.parallel import side_by_side
-from bench.quality_methods import pipeline_drifts
-from streams.comparison import DRIFTLINE, METHODS, baselines
+from bench.quality_methods import pipeline_drifts, rivers
+from streams.comparison import DRIFTLINE
 from streams.scoring import Score, evenly_spaced, score, total
 from streams.windows import Window
 
-RIVERS = METHODS[1:-1]
 CHUNK = 10
 """Runs of one task: short enough that all cores are busy to the end."""
 
@@ -136,8 +135,7 @@ def _changes(
         drifts = _drifts(run)
         alarms = {DRIFTLINE: [drift.index for drift in drifts]}
         if not alone:
-            readings = {"": run.values.tolist()}
-            alarms.update({river: baselines(river, readings) for river in RIVERS})
+            alarms |= rivers(run.values.tolist())
         places = {drift.index: drift.change_point for drift in drifts}
         scored = {method: _scored(run, raised) for method, raised in alarms.items()}
         located = [

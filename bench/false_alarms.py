@@ -5,6 +5,8 @@ worker with the built-in settings. Exits with 1 if, with a confidence of 95 %, t
 stream may exceed the budget.
 
     python -m bench.false_alarms [--only stationary] [--stream NAME]... [--alone]
+
+The tables of docs/detection-quality.md are written by ``python -m bench.quality``: the same ones.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +23,16 @@ from rich.console import Console
 from bench import detection_tables
 from bench.detection import measure_changes, measure_false_alarms, named
 from bench.drawn import STREAMS
-from bench.quality_tables import Table, put
+from bench.quality_tables import Table
 
 BUDGET = 0.5
 """Drifts per 10,000 stationary events of a sensor."""
 
-SENSORS, EVENTS, RUNS, SEED = 40, 10_000, 40, 1
+SENSORS, EVENTS, RUNS, SEED = 40, 10_000, 20, 1
 STATIONARY, CHANGES = "stationary", "changes"
 
 
-def tables(results: dict[str, Any]) -> dict[str, Table]:
+def tables(results: Mapping[str, Any]) -> dict[str, Table]:
     """Return the tables by the names of their places in the page."""
     made: dict[str, Table] = {}
     if results.get(STATIONARY):
@@ -63,7 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS, help="of each change of each stream")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw results")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page")
     options = parser.parse_args(arguments)
     for name in ("sensors", "events", "runs"):
         if getattr(options, name) < 1:
@@ -81,8 +82,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Console(width=None if sys.stdout.isatty() else 200).print(table.rich())
     if options.json is not None:
         options.json.write_text(json.dumps(results, separators=(",", ":")) + "\n", "utf-8")
-    if options.page is not None:
-        options.page.write_text(put(options.page.read_text("utf-8"), made), "utf-8")
     beyond = [
         row["stream"] for row in results.get(STATIONARY, ()) if row["at_most_per_10000"] > BUDGET
     ]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
@@ -25,18 +28,28 @@ def side_by_side(
     what
         What the bar on a terminal says meanwhile.
     """
-    cores = len(os.sched_getaffinity(0))
-    # Forked processes would inherit the threads of a progress bar, halfway through anything.
-    pool = ProcessPoolExecutor(min(cores, len(tasks)), mp_context=get_context("spawn"))
-    with pool, display(len(tasks)) as shown:
+    done: dict[int, Result] = {}
+    with display(len(tasks)) as shown:
         shown.begins(what)
-        waiting = {pool.submit(measure, *task): place for place, task in enumerate(tasks)}
-        done: dict[int, Result] = {}
+        waiting = {_processes().submit(measure, *task): place for place, task in enumerate(tasks)}
         try:
             for future in as_completed(waiting):
                 done[waiting[future]] = future.result()
                 shown.counts()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in waiting:
+                future.cancel()
             raise
     return [done[place] for place in range(len(tasks))]
+
+
+@cache
+def _processes() -> ProcessPoolExecutor:
+    # Forked processes would inherit the threads of a progress bar, halfway through anything.
+    cores = len(os.sched_getaffinity(0))
+    return ProcessPoolExecutor(cores, mp_context=get_context("spawn"), initializer=_tied)
+
+
+def _tied() -> None:
+    """Let the kernel end this process with its parent, as in `bench.program`."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)

@@ -1,9 +1,11 @@
 """Delay, missed changes and false alarms of the defaults, of River's, and of a dummy.
 
-On series of the Numenta Anomaly Benchmark, on the error streams of the OPTWIN paper, and on sensors
-that are drawn. Prints the tables of docs/quality.md, and with --page writes them there.
+On series of the Numenta Anomaly Benchmark, on series that come with River, on the set-ups of the
+OPTWIN paper, and on sensors that are drawn; and our detectors beside River's and MOA's, index by
+index. Prints the tables of docs/quality.md and docs/detection-quality.md, and with --page writes
+them there.
 
-    python -m bench.quality [--nab FOLDER] [--small] [--json FILE] [--page FILE]
+    python -m bench.quality [--nab FOLDER] [--small] [--json FILE] [--page FILE]...
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import argparse
 import json
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -20,37 +22,39 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import track
 
-from bench import quality_tables
+from bench import annotated, concepts, conformance, detection, false_alarms, quality_tables
+from bench.concepts import first_of_each
+from bench.drawn import STREAMS
+from bench.parallel import side_by_side
 from bench.quality_methods import on_errors, on_readings
-from bench.quality_nab import SHIPPED, Series, normalised, raw_score, read_series
-from bench.quality_streams import AFTER, CHANGES, SENSORS, changed, error_streams
+from bench.quality_nab import PROFILES, SHIPPED, Series, normalised, raw_score, read_series
+from bench.quality_streams import error_streams
+from bench.quality_tables import Table
 from schemas.errors import ConfigurationError
 from streams.cli.scores import figures
 from streams.comparison import Method
-from streams.scoring import Delay, Score, evenly_spaced, score, total
-from streams.windows import Window
+from streams.scoring import Score, evenly_spaced, score, total
 
 SEED = 1
 ERROR_RUNS = 30
 """As many as in the paper."""
 
-SENSOR_RUNS = 50
 SMALL_RUNS = 2
+SMALL_SENSORS, SMALL_EVENTS, SMALL_CHANGING, SMALL_ITEMS = 2, 2000, 1, 5000
 
 LOOKED_AT = "machine_temperature_system_failure"
 """The series of the demo."""
 
 TUNED_ON = {
     "nab": f"none; {LOOKED_AT} is the demo's and was looked at, the others were not",
+    "annotated": "none",
     "errors": "none",
-    "sensors": "false alarms and the shift of one sigma of these five distributions, drawn with "
-    "other seeds (bench/false_alarms.py)",
+    "concepts": "none",
+    "drawn": "these distributions",
 }
 
 Results = dict[str, Any]
-Show = Callable[[Sequence[Any], str], Iterator[Any]]
 Scoring = Callable[[Sequence[int]], Score]
 
 
@@ -76,18 +80,22 @@ class Tally:
         return [Method(name, runs, self._dummies[name]) for name, runs in self._scores.items()]
 
 
-def measure_nab(series: Sequence[Series], show: Show) -> Results:
+def measure_nab(series: Sequence[Series]) -> Results:
     """Score every method on every series, and on all together."""
     tally = Tally()
-    raw: dict[str, dict[str, float]] = {}
+    raw: dict[str, dict[str, dict[str, float]]] = {}
     alarms: dict[str, Mapping[str, list[int]]] = {}
-    for one in show(series, "NAB"):
-        alarms[one.name] = on_readings(one.values, one.times)
+    found = side_by_side(on_readings, [(one.values, one.times) for one in series], "NAB")
+    for one, by_method in zip(series, found, strict=True):
+        alarms[one.name] = by_method
         tally.add(
             one.name, len(one.times), alarms[one.name], partial(score, one.times, one.windows)
         )
         for name, raised in alarms[one.name].items():
-            raw.setdefault(name, {})[one.name] = raw_score(one.times, one.windows, raised)
+            raw.setdefault(name, {})[one.name] = {
+                profile: raw_score(one.times, one.windows, raised, costs)
+                for profile, costs in PROFILES.items()
+            }
     methods = tally.methods()
     names = [one.name for one in series]
     unseen = [name for name in names if name != LOOKED_AT]
@@ -112,61 +120,55 @@ def measure_nab(series: Sequence[Series], show: Show) -> Results:
     }
 
 
-def _nab_total(method: Method, raw: Mapping[str, float], names: Sequence[str]) -> Results:
+def _nab_total(
+    method: Method, raw: Mapping[str, Mapping[str, float]], names: Sequence[str]
+) -> Results:
     chosen = Method(
         method.name,
         {name: method.by_sensor[name] for name in names},
         {name: method.dummies[name] for name in names},
     )
-    points = sum(raw[name] for name in names)
     return {
         "series": len(names),
-        "nab": normalised(points, chosen.total.windows),
+        "nab": {
+            profile: normalised(
+                sum(raw[name][profile] for name in names), chosen.total.windows, costs
+            )
+            for profile, costs in PROFILES.items()
+        },
         **_figures(chosen),
     }
 
 
-def measure_errors(runs: int, show: Show) -> Results:
+def measure_errors(runs: int) -> Results:
     """Run every method on the streams of the OPTWIN paper, and count as MOA does.
 
     The first alarm after the change finds it, whenever it comes; every other one is false.
     """
-    rows = []
-    for number, stream in enumerate(show(error_streams(), "errors")):
-        tally = Tally()
-        scoring = partial(first_counts, stream.change, len(stream.rates))
-        # Without noise one run is as good as thirty.
-        for run in range(runs if stream.binary else 1):
-            values = stream.draw(np.random.default_rng([SEED, number, run])).tolist()
-            found = on_errors(values, binary=stream.binary)
-            tally.add(str(run), len(values), found, scoring)
-        rows.append({"stream": stream.name, "methods": _by_run(tally)})
+    streams = error_streams()
+    # Without noise one run is as good as thirty.
+    cells = [
+        (number, run)
+        for number, stream in enumerate(streams)
+        for run in range(runs if stream.binary else 1)
+    ]
+    found = side_by_side(_on_errors, cells, "errors")
+    tallies = [Tally() for _ in streams]
+    for (number, run), by_method in zip(cells, found, strict=True):
+        stream = streams[number]
+        n = len(stream.rates)
+        tallies[number].add(str(run), n, by_method, partial(first_of_each, [stream.change], n))
+    rows = [
+        {"stream": stream.name, "methods": _by_run(tally)}
+        for stream, tally in zip(streams, tallies, strict=True)
+    ]
     return {"streams": rows, "runs": runs, "tuned_on": TUNED_ON["errors"]}
 
 
-def measure_sensors(runs: int, show: Show) -> Results:
-    """Run every method on sensors that change once, at a time that is drawn."""
-    rows = []
-    cells = [(s, c) for s in range(len(SENSORS)) for c in range(len(CHANGES))]
-    for sensor, change in show(cells, "sensors"):
-        tally = Tally()
-        for run in range(runs):
-            rng = np.random.default_rng([SEED, sensor, change, run])
-            values, at = changed(SENSORS[sensor], CHANGES[change], rng)
-            scoring = partial(score, range(len(values)), [Window(at, at + AFTER - 1)])
-            tally.add(str(run), len(values), on_readings(values.tolist()), scoring)
-        rows.append(
-            {"stream": SENSORS[sensor].name, "change": CHANGES[change], "methods": _by_run(tally)}
-        )
-    return {"streams": rows, "runs": runs, "in_time": AFTER, "tuned_on": TUNED_ON["sensors"]}
-
-
-def first_counts(change: int, events: int, alarms: Sequence[int]) -> Score:
-    """Score as MOA's `BasicConceptDriftPerformanceEvaluator` does, for a single change."""
-    hit = next((alarm for alarm in sorted(alarms) if alarm > change), None)
-    delay = None if hit is None else Delay(hit - change, float(hit - change))
-    false = len(alarms) - (hit is not None)
-    return Score(events, events, float(events), len(alarms), false, (delay,))
+def _on_errors(number: int, run: int) -> Mapping[str, Sequence[int] | None]:
+    stream = error_streams()[number]
+    values = stream.draw(np.random.default_rng([SEED, number, run])).tolist()
+    return on_errors(values, binary=stream.binary)
 
 
 def _figures(method: Method) -> Results:
@@ -191,18 +193,50 @@ def _by_run(tally: Tally) -> Results:
     }
 
 
-def measure(series: Sequence[Series], *, small: bool, show: Show) -> Results:
-    """Return everything that is measured, ready for JSON."""
+def parts(series: Sequence[Series], *, small: bool) -> dict[str, Callable[[], Any]]:
+    """Return what can be measured, by its name in the results."""
+    sensors, events = false_alarms.SENSORS, false_alarms.EVENTS
+    if small:
+        sensors, events = SMALL_SENSORS, SMALL_EVENTS
+    changing = SMALL_CHANGING if small else false_alarms.RUNS
+    return {
+        "conformance": lambda: conformance.measure(1) if small else conformance.measure(),
+        "nab": lambda: measure_nab(series),
+        "annotated": annotated.measure,
+        "errors": lambda: measure_errors(SMALL_RUNS if small else ERROR_RUNS),
+        "concepts": lambda: (
+            concepts.measure(1, SMALL_ITEMS) if small else concepts.measure(concepts.RUNS)
+        ),
+        "stationary": lambda: detection.measure_false_alarms(STREAMS, sensors, events, SEED),
+        "changes": lambda: detection.measure_changes(STREAMS, changing, SEED, alone=False),
+    }
+
+
+def about() -> Results:
+    """Return what the results were made with."""
     return {
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("driftline", "numpy", "river")},
         },
         "seed": SEED,
-        "nab": measure_nab(series, show),
-        "errors": measure_errors(SMALL_RUNS if small else ERROR_RUNS, show),
-        "sensors": measure_sensors(SMALL_RUNS if small else SENSOR_RUNS, show),
+        "tuned_on": TUNED_ON,
     }
+
+
+def tables(results: Mapping[str, Any]) -> dict[str, Table]:
+    """Return every table by the name of its place in a page."""
+    made: dict[str, Callable[[Any], Table]] = {
+        "conformance": conformance.table,
+        "nab": quality_tables.nab,
+        "nab-series": quality_tables.nab_series,
+        "annotated": annotated.table,
+        "errors": quality_tables.errors,
+        "concepts": concepts.table,
+    }
+    found = {name: results.get(name.partition("-")[0]) for name in made}
+    own = {name: made[name](rows) for name, rows in found.items() if rows}
+    return {**own, **false_alarms.tables(results)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -216,29 +250,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="series of NAB and their windows (default: the one series that is shipped)",
     )
-    parser.add_argument("--small", action="store_true", help=f"{SMALL_RUNS} runs of each stream")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=list(parts((), small=True)),
+        metavar="PART",
+        help="measure this part, and take the others from the file of --json; may be repeated: "
+        + ", ".join(parts((), small=True)),
+    )
+    parser.add_argument("--small", action="store_true", help="few runs, and short ones")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the raw results")
-    parser.add_argument("--page", type=Path, metavar="FILE", help="put the tables into this page")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="put the tables that have a place in this page there; may be repeated",
+    )
     options = parser.parse_args(arguments)
     try:
         series = read_series(options.nab)
     except (FileNotFoundError, ConfigurationError) as error:
         parser.error(f"--nab: {error}")
-    stderr = Console(stderr=True)
-
-    def show(steps: Sequence[Any], what: str) -> Iterator[Any]:
-        hidden = not sys.stderr.isatty()
-        return iter(track(steps, what, console=stderr, transient=True, disable=hidden))
-
-    results = measure(series, small=options.small, show=show)
-    tables = quality_tables.tables(results)
-    for table in tables.values():
+    results: Results = {}
+    if options.only and options.json is not None and options.json.is_file():
+        results = json.loads(options.json.read_text("utf-8"))
+    results |= about()
+    for name, measured in parts(series, small=options.small).items():
+        if not options.only or name in options.only:
+            results[name] = measured()
+    made = tables(results)
+    for table in made.values():
         Console(width=None if sys.stdout.isatty() else 200).print(table.rich())
     if options.json is not None:
         options.json.write_text(json.dumps(results, separators=(",", ":")) + "\n", "utf-8")
-    if options.page is not None:
-        page = options.page.read_text("utf-8")
-        options.page.write_text(quality_tables.put(page, tables), "utf-8")
+    for page in options.page:
+        page.write_text(quality_tables.put(page.read_text("utf-8"), made), "utf-8")
     return 0
 
 

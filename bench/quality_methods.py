@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
 import numpy as np
 import orjson
+from river.drift import ADWIN, PageHinkley
+from river.drift.binary import DDM
 
-from detectors.signal import Position
+from detectors.signal import Kind, Position
 from schemas.settings import Settings, load_settings
-from streams.comparison import DRIFTLINE, DUMMY, METHODS, baselines
+from streams.comparison import DRIFTLINE, DUMMY, METHODS, baselines, error_bits
 from streams.pipeline import Pipeline
 from streams.records import Outgoing
 from streams.scoring import evenly_spaced
@@ -22,6 +25,7 @@ KEY: Final = b"sensor"
 MINUTE: Final = 60_000_000
 SECOND: Final = 1_000_000
 SLICE: Final = 5000
+RIVERS: Final = MappingProxyType({"adwin": ADWIN, "page-hinkley": PageHinkley, "ddm": DDM})
 
 
 def on_readings(
@@ -39,6 +43,28 @@ def on_readings(
     ours = pipeline_alarms(values, times)
     found = {name: baselines(name, {"": list(values)}) for name in METHODS[1:-1]}
     return {DRIFTLINE: ours, **found, DUMMY: evenly_spaced(len(values), len(ours))}
+
+
+def rivers(values: Sequence[float]) -> dict[str, list[int]]:
+    """Return what `streams.comparison.baselines` returns for each of River's detectors, sooner.
+
+    Parameters
+    ----------
+    values
+        Readings of one sensor, none missing.
+    """
+    bits = error_bits(list(values))
+    fed = {"adwin": enumerate(values), "page-hinkley": enumerate(values), "ddm": bits}
+    return {name: _raised(RIVERS[name](), cells) for name, cells in fed.items()}
+
+
+def _raised(detector: Any, cells: Iterable[tuple[int, float]]) -> list[int]:
+    update, found = detector.update, []
+    for index, x in cells:
+        update(x)
+        if detector.drift_detected:
+            found.append(index)
+    return found
 
 
 def on_errors(values: Sequence[float], *, binary: bool) -> Mapping[str, list[int] | None]:
@@ -136,16 +162,33 @@ def _slice(first: int, values: Sequence[float | None], times: Sequence[int]) -> 
     )
 
 
+class ErrorMonitor:
+    """The monitor that a sensor has for the error of its model.
+
+    Parameters
+    ----------
+    binary
+        Whether the model classifies; otherwise it is a regression.
+    """
+
+    def __init__(self, *, binary: bool) -> None:
+        task = "classification" if binary else "regression"
+        settings = load_settings(None, {"learner.task": task}).for_sensor(KEY.decode())
+        self._update = monitor_of("error", settings).update
+        self._index = -1
+
+    def update(self, error: float) -> Kind | None:
+        """Take the next error; return what was found."""
+        self._index += 1
+        kinds = [found.kind for found in self._update(error, Position(self._index, self._index))]
+        return "drift" if "drift" in kinds else "warning" if kinds else None
+
+
 def error_alarms(values: Sequence[float], *, binary: bool) -> list[int]:
     """Return where the monitor that a sensor has for its model's error finds a drift."""
-    task = "classification" if binary else "regression"
-    settings = load_settings(None, {"learner.task": task}).for_sensor(KEY.decode())
-    update = monitor_of("error", settings).update
-    return [
-        index
-        for index, value in enumerate(np.asarray(values).tolist())
-        if any(found.kind == "drift" for found in update(value, Position(index, index)))
-    ]
+    monitor = ErrorMonitor(binary=binary)
+    floats = np.asarray(values, float).tolist()
+    return [index for index, value in enumerate(floats) if monitor.update(value) == "drift"]
 
 
 def _settings() -> Settings:

@@ -1,4 +1,4 @@
-"""The Numenta Anomaly Benchmark: its series, and its score under the standard profile.
+"""The Numenta Anomaly Benchmark: its series, and its score under its three profiles.
 
 Lavin and Ahmad, "Evaluating real-time anomaly detection algorithms: the Numenta Anomaly Benchmark",
 ICMLA 2015, section II; numbers as in its repository (``nab/sweeper.py``, ``config/profiles.json``).
@@ -7,9 +7,10 @@ ICMLA 2015, section II; numbers as in its repository (``nab/sweeper.py``, ``conf
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from schemas.codec import decode_reading
 from streams.files import read_records
@@ -18,9 +19,34 @@ from streams.windows import Window, Windows, read_windows
 SHIPPED = Path("streams/data/nab")
 """What this project ships: one series and its windows."""
 
-FALSE_WEIGHT = 0.11
 PROBATION = 0.15
 PROBATION_ROWS = 5000
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a window that is hit is worth is 1; this is what the other outcomes cost.
+
+    Parameters
+    ----------
+    false
+        An alarm far from any window.
+    missed
+        A window without an alarm.
+    """
+
+    false: float
+    missed: float
+
+
+STANDARD = Profile(false=0.11, missed=1.0)
+PROFILES: Mapping[str, Profile] = MappingProxyType(
+    {
+        "standard": STANDARD,
+        "low FP": Profile(false=0.22, missed=1.0),
+        "low FN": Profile(false=0.11, missed=2.0),
+    }
+)
 WINDOWS_FILES = ("combined_windows.json", "windows.json")
 
 
@@ -84,12 +110,17 @@ def scaled_sigmoid(position: float) -> float:
     return -1.0 if position >= 3.0 else 2.0 / (1.0 + math.exp(5.0 * position)) - 1.0
 
 
-def raw_score(times: Sequence[int], windows: Sequence[Window], alarms: Sequence[int]) -> float:
-    """Return the score of one series under the standard profile.
+def raw_score(
+    times: Sequence[int],
+    windows: Sequence[Window],
+    alarms: Sequence[int],
+    profile: Profile = STANDARD,
+) -> float:
+    """Return the score of one series.
 
     The first 15 % of the rows, at most 750, are probation: nothing in them counts. A window counts
-    from 0 to 1, the earlier its first alarm the more, and -1 if it is missed; an alarm outside at
-    most -0.11, less right behind a window.
+    from 0 to 1, the earlier its first alarm the more; what is missed or false costs what `profile`
+    says, less for an alarm right behind a window.
     """
     probation = min(math.floor(PROBATION * len(times)), PROBATION * PROBATION_ROWS)
     raised = sorted({index for index in alarms if index >= probation})
@@ -99,7 +130,7 @@ def raw_score(times: Sequence[int], windows: Sequence[Window], alarms: Sequence[
     for first, last in scored:
         hit = next((index for index in raised if first <= index <= last), None)
         if hit is None:
-            result -= 1.0
+            result -= profile.missed
         else:
             width = last - first + 1
             result += scaled_sigmoid(-(last - hit + 1) / width) / scaled_sigmoid(-1.0)
@@ -111,16 +142,19 @@ def raw_score(times: Sequence[int], windows: Sequence[Window], alarms: Sequence[
         if before:
             first, last = before[-1]
             position = (index - last) / max(last - first, 1)
-        result += FALSE_WEIGHT * scaled_sigmoid(position)
+        result += profile.false * scaled_sigmoid(position)
     return result
 
 
-def normalised(raw: float, windows: int) -> float | None:
+def normalised(raw: float, windows: int, profile: Profile = STANDARD) -> float | None:
     """Return a sum of raw scores on NAB's scale: 0 for silence, 100 for a perfect detector.
 
     None without windows: silence is perfect then.
     """
-    return 100.0 * (raw + windows) / (2.0 * windows) if windows else None
+    if not windows:
+        return None
+    silence = -profile.missed * windows
+    return 100.0 * (raw - silence) / (windows - silence)
 
 
 def _rows(times: Sequence[int], window: Window) -> tuple[int, int]:

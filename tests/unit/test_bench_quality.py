@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 import json
-import math
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import orjson
 import pytest
+from river.naive_bayes import GaussianNB
 
-from bench import quality, quality_tables
-from bench.quality_methods import error_alarms, on_errors, on_readings, pipeline_alarms
-from bench.quality_nab import SHIPPED, normalised, raw_score, read_series, scaled_sigmoid
-from bench.quality_streams import AFTER, CHANGES, SENSORS, Sensor, changed, error_streams
+from bench import annotated, concepts, quality, quality_tables
+from bench.concepts import first_of_each
+from bench.drawn import STREAMS
+from bench.naive_bayes import NaiveBayes
+from bench.quality_methods import error_alarms, on_errors, on_readings, pipeline_alarms, rivers
+from bench.quality_nab import (
+    PROFILES,
+    SHIPPED,
+    normalised,
+    raw_score,
+    read_series,
+    scaled_sigmoid,
+)
+from bench.quality_streams import error_streams
 from schemas.settings import load_settings
 from streams.backtest import Backtest
-from streams.comparison import METHODS
+from streams.comparison import METHODS, baselines
 from streams.windows import Window
 from tests.brokers import ROOT
+
+# The program itself runs once: half a minute on two cores that do nothing else.
+pytestmark = pytest.mark.timeout(900)
 
 MINUTE = 60_000_000
 TIMES = [MINUTE * n for n in range(10_000)]
 WINDOW = Window(TIMES[5000], TIMES[5999])
-PAGE = ROOT / "docs" / "quality.md"
+PAGES = (ROOT / "docs" / "quality.md", ROOT / "docs" / "detection-quality.md")
 RESULTS = ROOT / "bench" / "quality.json"
 
 
@@ -85,6 +97,15 @@ def test_silence_is_0_and_perfection_100() -> None:
     assert normalised(0.0, 0) is None
 
 
+def test_a_profile_says_what_is_false_and_what_is_missed_cost() -> None:
+    both = [raw_score(TIMES, [WINDOW], [800], profile) for profile in PROFILES.values()]
+    assert list(PROFILES) == ["standard", "low FP", "low FN"]
+    assert both == pytest.approx([-1.11, -1.22, -2.11])
+    for profile in PROFILES.values():
+        assert normalised(raw_score(TIMES, [WINDOW], [], profile), 1, profile) == 0.0
+        assert normalised(raw_score(TIMES, [WINDOW], [5000], profile), 1, profile) == 100.0
+
+
 # --- series ------------------------------------------------------------------------------
 
 
@@ -140,38 +161,6 @@ def test_a_binary_stream_is_drawn_at_its_rate_and_another_is_the_rate() -> None:
     assert plain.draw(np.random.default_rng(1)) is plain.rates
 
 
-N = 200_000
-
-
-def drawn(sensor: Sensor, level: float = 0.0, spread: float = 1.0) -> Any:
-    return sensor.draw(np.random.default_rng(5), np.full(N, level), np.full(N, spread))
-
-
-@pytest.mark.parametrize("sensor", SENSORS, ids=lambda sensor: sensor.name)
-def test_a_level_is_in_standard_deviations_and_a_spread_keeps_the_mean(sensor: Sensor) -> None:
-    calm = drawn(sensor)
-    shift = (drawn(sensor, level=2.0).mean() - calm.mean()) / calm.std()
-    # A lognormal's own standard deviation varies most from sample to sample.
-    assert shift == pytest.approx(2.0, rel=0.05)
-    wide = drawn(sensor, spread=math.sqrt(3.0))
-    assert wide.var() / calm.var() == pytest.approx(3.0, rel=0.05)
-    assert (wide.mean() - calm.mean()) / calm.std() == pytest.approx(0.0, abs=0.05)
-
-
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("sensor", SENSORS, ids=lambda sensor: sensor.name)
-def test_a_sensor_is_as_it_was_up_to_its_change(sensor: Sensor, change: str) -> None:
-    values, at = changed(sensor, change, np.random.default_rng(3))
-    again, there = changed(sensor, change, np.random.default_rng(3))
-    assert at == there
-    assert len(values) == at + AFTER
-    np.testing.assert_array_equal(values, again)
-    other, _ = changed(sensor, next(c for c in CHANGES if c != change), np.random.default_rng(3))
-    assert not np.array_equal(values[at:], other[at:])
-    if sensor.name != "Poisson(3)":  # numpy takes more or fewer random bits for another mean
-        np.testing.assert_array_equal(values[:at], other[:at])
-
-
 # --- methods -----------------------------------------------------------------------------
 
 
@@ -200,6 +189,14 @@ def test_every_method_is_there_and_the_dummy_raises_as_many_alarms_as_ours() -> 
     assert len(found["evenly spaced"]) == len(found["driftline"]) > 0
 
 
+def test_rivers_detectors_are_those_that_a_backtest_compares_with() -> None:
+    values = [x for x in shifted() if x is not None][:3000]
+    for bits in (values, [float(x > 22) for x in values]):
+        found = rivers(bits)
+        assert found == {name: baselines(name, {"": list(bits)}) for name in METHODS[1:-1]}
+        assert any(found.values())
+
+
 def test_ddm_takes_binary_errors_only() -> None:
     assert on_errors([0.0, 1.0] * 50, binary=True)["ddm"] is not None
     assert on_errors([0.2] * 50, binary=False)["ddm"] is None
@@ -217,9 +214,101 @@ def test_an_error_that_falls_is_no_alarm_of_ours() -> None:
 def test_as_in_moa_the_first_alarm_after_the_change_finds_it_and_others_are_false(
     alarms: Sequence[int], delay: int | None, false: int
 ) -> None:
-    found = quality.first_counts(100, 1000, alarms)
+    found = first_of_each([100], 1000, alarms)
     assert [d and d.events for d in found.delays] == [delay]
     assert found.false_alarms == false
+
+
+# --- concepts ----------------------------------------------------------------------------
+
+
+def test_of_several_changes_each_is_found_by_the_first_alarm_before_the_next() -> None:
+    found = first_of_each([100, 200], 300, [50, 130, 140, 200, 250])
+    assert [d and d.events for d in found.delays] == [30, 50]
+    # 200 still belongs to the first of both.
+    assert found.false_alarms == 3
+
+
+@pytest.mark.parametrize("kind", concepts.WIDTHS)
+@pytest.mark.parametrize("name", concepts.STREAMS)
+def test_a_concept_changes_four_times_at_equal_distances(name: str, kind: str) -> None:
+    n = 5000
+    drawn = list(concepts.items(name, kind, 3, n))
+    assert len(drawn) == n
+    assert drawn == list(concepts.items(name, kind, 3, n))
+    never, right = concepts.run(name, concepts.NEVER, [(list(x.values()), y) for x, y in drawn])
+    assert never == []
+    assert 0.3 < right / n < 0.95
+
+
+def test_a_sudden_change_is_where_it_is_said_to_be() -> None:
+    drawn = list(concepts.items("STAGGER", "sudden", 1, 1000))
+    small_and_red = [int(x["size"] == 0 and x["color"] == 0) for x, _ in drawn]
+    same = [made == y for made, (_, y) in zip(small_and_red, drawn, strict=True)]
+    assert all(same[:195])
+    assert not all(same[205:400])
+
+
+def test_a_classifier_is_replaced_where_its_errors_drift() -> None:
+    drawn = [(list(x.values()), y) for x, y in concepts.items("STAGGER", "sudden", 1, 5000)]
+    replaced, right = concepts.run("STAGGER", "driftline", drawn)
+    assert len([index for index in replaced if index > 1000]) >= 3
+    assert right > concepts.run("STAGGER", concepts.NEVER, drawn)[1]
+
+
+def test_naive_bayes_on_numbers_is_rivers() -> None:
+    ours, rivers = NaiveBayes({}), GaussianNB()
+    same = 0
+    drawn = list(concepts.items("RANDOM RBF", "sudden", 1, 2000))
+    for x, y in drawn:
+        same += ours.predict(list(x.values())) == rivers.predict_one(x)
+        ours.learn(list(x.values()), y)
+        rivers.learn_one(x, y)
+    # River divides squared deviations by one less.
+    assert same >= 0.98 * len(drawn)
+
+
+def test_naive_bayes_on_names_is_laplaces_estimate() -> None:
+    model = NaiveBayes({0: 3})
+    assert model.predict(["a"]) is None
+    for name, y in (("a", 1), ("a", 1), ("b", 0)):
+        model.learn([name], y)
+    # 2/3 * 3/5 against 1/3 * 1/4, and 2/3 * 1/5 against 1/3 * 2/4.
+    assert [model.predict([name]) for name in ("a", "b", "c")] == [1, 0, 1]
+
+
+# --- annotated series --------------------------------------------------------------------
+
+
+def test_nothing_found_counts_the_beginning_that_everybody_marks() -> None:
+    found = annotated.f1({"1": [50], "2": []}, [])
+    assert (found["precision"], found["recall"]) == (1.0, 0.75)
+    assert found["f1"] == pytest.approx(2 * 0.75 / 1.75)
+
+
+@pytest.mark.parametrize(("place", "hits"), [(44, 0), (45, 1), (55, 1), (56, 0)])
+def test_a_change_point_counts_within_five_observations(place: int, hits: int) -> None:
+    found = annotated.f1({"1": [50]}, [place])
+    assert found["precision"] == pytest.approx((1 + hits) / 2)
+    assert found["recall"] == pytest.approx((1 + hits) / 2)
+
+
+def test_a_change_point_that_is_found_twice_counts_once() -> None:
+    found = annotated.f1({"1": [50]}, [49, 51])
+    assert found["precision"] == pytest.approx(2 / 3)
+    assert found["recall"] == 1.0
+
+
+def test_annotations_are_of_the_rows_that_are_taken() -> None:
+    sizes = {series.name: len(annotated.rows_of(series)) for series in annotated.SERIES}
+    assert sizes == {
+        "AirlinePassengers": 468,
+        "Apple": 623,
+        "BrentSpotPrice": 500,
+        "Occupancy": 509,
+        "RunLog": 376,
+        "UKCoalEmploy": 105,
+    }
 
 
 # --- the program and its page ------------------------------------------------------------
@@ -229,7 +318,8 @@ def test_as_in_moa_the_first_alarm_after_the_change_finds_it_and_others_are_fals
 def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("quality")
     page, results = folder / "page.md", folder / "results.json"
-    page.write_text("before\n<!-- begin quality-f1 -->\nold\n<!-- end quality-f1 -->\nafter\n")
+    place = "<!-- {} quality-nab-series -->"
+    page.write_text(f"before\n{place.format('begin')}\nold\n{place.format('end')}\n")
     nab = str(ROOT / SHIPPED)
     done = quality.main(["--small", "--nab", nab, "--json", str(results), "--page", str(page)])
     assert done == 0
@@ -239,29 +329,46 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def test_the_program_writes_results_and_the_tables_of_a_page(measured: tuple[Path, Path]) -> None:
     page, results = measured
     lines = page.read_text().splitlines()
-    assert lines[:2] == ["before", "<!-- begin quality-f1 -->"]
-    assert lines[-2:] == ["<!-- end quality-f1 -->", "after"]
-    assert [line.split("|")[1].strip() for line in lines[4:-2]] == [s.name for s in SENSORS]
+    assert lines[:2] == ["before", "<!-- begin quality-nab-series -->"]
+    assert lines[-1] == "<!-- end quality-nab-series -->"
+    assert [line.split("|")[1].strip() for line in lines[4:-1]] == [f"`{quality.LOOKED_AT}`"]
     raw = json.loads(results.read_text())
     assert raw["versions"]["river"]
-    delays = raw["sensors"]["streams"][0]["methods"]["driftline"]["delays"]
-    assert len(delays) == quality.SMALL_RUNS
+    assert [row["stream"] for row in raw["stationary"]] == [stream.name for stream in STREAMS]
 
 
 def test_the_first_runs_are_those_of_the_results_that_are_kept(measured: tuple[Path, Path]) -> None:
     """If this fails, detection has changed: run it again, as docs/quality.md says."""
     small, kept = json.loads(measured[1].read_text()), json.loads(RESULTS.read_text())
-    for stream, whole in zip(small["sensors"]["streams"], kept["sensors"]["streams"], strict=True):
-        for name, found in stream["methods"].items():
-            for counts in ("delays", "false_by_run"):
-                runs = found[counts]
-                assert whole["methods"][name][counts][: len(runs)] == runs, (stream, name)
+    for row, whole in zip(small["changes"], kept["changes"], strict=True):
+        for name, found in row["methods"].items():
+            for what in ("delays", "false_by_run"):
+                runs = found[what]
+                assert whole["methods"][name][what][: len(runs)] == runs, (row["stream"], name)
     for series, methods in small["nab"]["series"].items():
         assert kept["nab"]["series"][series] == methods
+    assert small["annotated"] == kept["annotated"]
 
 
-def test_the_tables_of_the_page_are_those_of_the_results_that_are_kept() -> None:
-    page = PAGE.read_text()
-    made = quality_tables.tables(json.loads(RESULTS.read_text()))
-    assert quality_tables.put(page, made) == page
-    assert all(f"<!-- begin quality-{name} -->" in page for name in made)
+def test_one_part_alone_keeps_the_others(measured: tuple[Path, Path], tmp_path: Path) -> None:
+    kept = json.loads(measured[1].read_text())
+    file = tmp_path / "results.json"
+    file.write_text(json.dumps({**kept, "annotated": None, "nab": {"groups": {}, "series": {}}}))
+    arguments = ["--only", "annotated", "--small", "--json", str(file)]
+    assert quality.main([*arguments, "--nab", str(ROOT / SHIPPED)]) == 0
+    found = json.loads(file.read_text())
+    assert found["annotated"] == kept["annotated"]
+    assert found["nab"] == {"groups": {}, "series": {}}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_tables_of_a_page_are_those_of_the_results_that_are_kept(page: Path) -> None:
+    text = page.read_text()
+    made = quality.tables(json.loads(RESULTS.read_text()))
+    assert quality_tables.put(text, made) == text
+
+
+def test_every_table_has_a_place_in_one_page() -> None:
+    places = "".join(page.read_text() for page in PAGES)
+    for name in quality.tables(json.loads(RESULTS.read_text())):
+        assert places.count(f"<!-- begin quality-{name} -->") == 1
