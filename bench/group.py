@@ -7,15 +7,19 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from bench.contenders import DRIFTLINE, PATIENCE_SECONDS, Place, RunningDriftline
 from bench.events import readings
 from bench.harness import Load, place
-from bench.limits import half_the_time
-from bench.program import BenchError
+from bench.limits import half_a_core
+from bench.program import BenchError, cpu_seconds
 from tests.brokers import KafkaServer, produce
 
-_LOOK_SECONDS = 0.05
+_LOOK_SECONDS = 0.25
+"""To be asked takes a worker a few milliseconds."""
+STEADY = (0.1, 0.8)
+"""Shares of the backlog between which a rate is taken: all are at work then, and none has ended."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +34,14 @@ class Backlog:
         Runs of the same round stand next to each other in time.
     load
         The backlog.
+    events
+        That were processed in the steady state.
     seconds
-        Until the last event was processed.
+        That they took.
     cpu_seconds
         Of all workers in that time.
+    broker_cpu_seconds
+        Of the broker in that time.
     load_average
         Of the machine over the last minute, before the run.
     """
@@ -41,14 +49,16 @@ class Backlog:
     workers: int
     round: int
     load: Load
+    events: float
     seconds: float
     cpu_seconds: float
+    broker_cpu_seconds: float
     load_average: float
 
     @property
     def rate(self) -> float:
         """Events per second on the clock, of all workers."""
-        return self.load.events / self.seconds
+        return self.events / self.seconds
 
 
 def start_group(stack: ExitStack, here: Place, count: int) -> list[RunningDriftline]:
@@ -97,18 +107,40 @@ def catch_up(
         for worker in workers:
             worker.program.hold()
         produce(bootstrap, here.sensors, readings(load.events, load.sensors, load.warm_up))
-        cpu, started = _cpu(workers), time.perf_counter()
         for worker in workers:
             worker.program.go()
             if half_core:
-                stack.enter_context(half_the_time(worker.program))
-        while _processed(workers) < before + load.events:
-            for worker in workers:
-                worker.program.check()
+                stack.enter_context(half_a_core(worker.program))
+        looks = [_look(server, workers)]
+        while looks[-1].processed < before + STEADY[1] * load.events:
             time.sleep(_LOOK_SECONDS)
-        seconds = time.perf_counter() - started
-        cpu = _cpu(workers) - cpu
-    return Backlog(count, number, load, seconds, cpu, average)
+            looks.append(_look(server, workers))
+        *earlier, last = looks
+        first = max(look for look in earlier if look.processed <= before + STEADY[0] * load.events)
+    return Backlog(
+        workers=count,
+        round=number,
+        load=load,
+        events=last.processed - first.processed,
+        seconds=last.at - first.at,
+        cpu_seconds=last.cpu - first.cpu,
+        broker_cpu_seconds=last.broker_cpu - first.broker_cpu,
+        load_average=average,
+    )
+
+
+class _Look(NamedTuple):
+    at: float
+    processed: float
+    cpu: float
+    broker_cpu: float
+
+
+def _look(server: KafkaServer, workers: Sequence[RunningDriftline]) -> _Look:
+    assert server.pid is not None
+    for worker in workers:
+        worker.program.check()
+    return _Look(time.perf_counter(), _processed(workers), _cpu(workers), cpu_seconds(server.pid))
 
 
 def _processed(workers: Sequence[RunningDriftline]) -> float:

@@ -192,6 +192,7 @@ def _subscriber(here: Place) -> Iterator[Consumer]:
         {
             "bootstrap.servers": here.server.bootstrap_servers,
             "group.id": f"{here.prefix}-subscriber",
+            "fetch.wait.max.ms": 10,
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
         }

@@ -25,6 +25,12 @@ os.execvp(sys.argv[1], sys.argv[1:])
 """
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of all threads of a process so far, in nanosecond resolution."""
+    # What clock_getcpuclockid(3) makes of a process id on Linux.
+    return time.clock_gettime((~pid << 3) | 2)
+
+
 class BenchError(Exception):
     """A measurement that could not be made."""
 
@@ -82,8 +88,7 @@ class Program:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of all its threads so far, in nanosecond resolution."""
-        # What clock_getcpuclockid(3) makes of a process id on Linux.
-        return time.clock_gettime((~self.pid << 3) | 2)
+        return cpu_seconds(self.pid)
 
     def rss_bytes(self) -> int:
         """Return its resident memory."""

@@ -60,10 +60,14 @@ def show(runs: Sequence[Backlog]) -> None:
                 count,
                 Spread.of(run.rate for run in mine).text(",.0f"),
                 Spread.of(run.cpu_seconds / run.seconds for run in mine).text(".2f"),
+                Spread.of(run.broker_cpu_seconds / run.seconds for run in mine).text(".2f"),
                 "1" if count == 1 else gain(runs).text(".2f"),
             ]
         )
-    table(["workers at half a core", "events/s", "cores used", "times one worker"], rows)
+    table(
+        ["workers at half a core", "events/s", "cores used", "of the broker", "times one worker"],
+        rows,
+    )
     load = runs[0].load
     say(
         f"{load.events:,} events of {load.sensors:,} sensors in {load.partitions} partitions, "

@@ -7,8 +7,8 @@ from what the last ones took. How records are cut changes nothing in what become
 
 from __future__ import annotations
 
-STRETCH_SECONDS = 0.01
-FEWEST, MOST = 100, 8000
+STRETCH_SECONDS = 0.004
+FEWEST, MOST = 20, 8000
 _START = 1000
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from aiokafka.errors import KafkaError
@@ -32,7 +32,7 @@ MAX_EFFECTS = 50_000
 At half of either the checkpoint does not wait for its interval."""
 RETRY_SECONDS = 0.5
 
-Commit = Callable[[Mapping[tuple[str, int], int]], Awaitable[None]]
+Commit = Callable[[Mapping[tuple[str, int], int]], None]
 
 
 class OwnedPartition:
@@ -47,7 +47,7 @@ class OwnedPartition:
     metrics
         Where durations and counts go.
     commit
-        Commits next offsets by (topic, partition) for the group, if they are new to it.
+        Has next offsets by (topic, partition) committed for the group, if they are new to it.
     on_effects
         Called after each checkpoint with what it made visible.
     compiled_is_ready
@@ -127,7 +127,7 @@ class OwnedPartition:
         return counts
 
     async def checkpoint(self) -> None:
-        """Make everything processed so far durable and visible, then commit its offsets.
+        """Make everything processed so far durable and visible, then have its offsets committed.
 
         A caller may stop waiting for it, but what was begun goes on: only `close` ends it,
         and after a failure there is no other checkpoint of this partition.
@@ -188,7 +188,7 @@ class OwnedPartition:
         target = dict(self.pipeline.position)
         if target != self._saved:
             await self._write(target)
-        await self._ack()
+        self._ack()
 
     async def _write(self, target: dict[str, int]) -> None:
         started = time.perf_counter()
@@ -262,9 +262,9 @@ class OwnedPartition:
                     ) from error
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _ack(self) -> None:
+    def _ack(self) -> None:
         if self._saved:
-            await self._commit({(topic, self.number): to for topic, to in self._saved.items()})
+            self._commit({(topic, self.number): to for topic, to in self._saved.items()})
 
 
 def _everything(_: bytes) -> bool:

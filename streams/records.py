@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 InputName = Literal["sensors", "labels", "control", "alerts", "models"]
 INPUTS: tuple[InputName, ...] = ("sensors", "labels", "control", "alerts", "models")
@@ -46,8 +46,7 @@ class FileRecord:
     headers: Sequence[tuple[str, bytes | None]] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to be written with the next checkpoint, into the owned partition's number.
 
     Parameters

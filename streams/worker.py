@@ -72,7 +72,7 @@ class Worker:
         self._failure: asyncio.Future[None] | None = None
         self._committed: dict[TP, int] = {}
         self._durable: dict[TP, int] = {}
-        self._committing = asyncio.Lock()
+        self._committing: asyncio.Task[None] | None = None
         self._pace = Pace()
         self._app: Any = None
 
@@ -246,6 +246,9 @@ class Worker:
                     reason=f"{type(result).__name__}: {result}",
                 )
                 await self._drop(number)
+        if self._committing is not None:
+            # What is not committed by then is replayed, and skipped.
+            await asyncio.wait([self._committing], timeout=seconds)
 
     def _open(self, number: int) -> None:
         partition = OwnedPartition(
@@ -299,16 +302,23 @@ class Worker:
             if self._app.consumer is not None:
                 self._status.lag(self._app.consumer.ends, self._app.consumer.committable)
 
-    async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
-        """Commit for the group, together with what other partitions have come to want committed."""
+    def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Have offsets committed for the group, together with those of other partitions."""
         self._durable.update((TP(*key), position) for key, position in offsets.items())
-        async with self._committing:
-            durable, self._durable = self._durable, {}
-            consumer = self._app.consumer
-            wanted = {tp: consumer.committable(tp, to) for tp, to in durable.items()}
-            new = {tp: to for tp, to in wanted.items() if self._committed.get(tp) != to}
-            if new and await consumer.commit_positions(new):
-                self._committed.update(new)
+        if self._committing is None or self._committing.done():
+            self._committing = asyncio.create_task(self._commit_durable())
+
+    async def _commit_durable(self) -> None:
+        try:
+            while self._durable:
+                durable, self._durable = self._durable, {}
+                consumer = self._app.consumer
+                wanted = {tp: consumer.committable(tp, to) for tp, to in durable.items()}
+                new = {tp: to for tp, to in wanted.items() if self._committed.get(tp) != to}
+                if new and await consumer.commit_positions(new):
+                    self._committed.update(new)
+        except Exception as error:  # noqa: BLE001 - it ends the worker, with its reason
+            self._fail(error)
 
     async def _watch_faust(self, starting: asyncio.Task[Any]) -> None:
         """Return when Faust has crashed or could not start."""
@@ -332,6 +342,8 @@ class Worker:
                 "left the group without an answer", reason=f"{type(error).__name__}: {error}"
             )
         await asyncio.gather(*(self._drop(number) for number in list(self._partitions)))
+        if self._committing is not None:
+            self._committing.cancel()
         log.info("worker stopped", seconds=round(time.monotonic() - started, 2), clean=clean)
 
     def _fail(self, error: BaseException) -> None:

@@ -51,7 +51,7 @@ class Owner:
             NUMBER, settings, Metrics.create(CollectorRegistry()), self._commit
         )
 
-    async def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
+    def _commit(self, offsets: Mapping[tuple[str, int], int]) -> None:
         self.committed |= offsets
 
     async def take_in(self, first: int, n: int, sensor: str = "press-1") -> None:

@@ -25,7 +25,7 @@ from bench.events import readings
 from bench.figures import Spread, times_less
 from bench.group import Backlog
 from bench.harness import Load, Run
-from bench.limits import half_the_time
+from bench.limits import half_a_core
 from bench.peers.common import Milestones, Sensor
 from bench.program import BenchError, Program
 from schemas.settings import load_settings
@@ -296,13 +296,11 @@ def test_a_bad_option_is_named_in_one_line(
     assert told in line
 
 
-def test_a_program_that_is_held_half_of_the_time_has_half_a_core(
-    started: list[Program], tmp_path: Path
-) -> None:
+def test_a_program_is_held_to_half_a_core(started: list[Program], tmp_path: Path) -> None:
     program = Program("busy", [sys.executable, "-c", BUSY], tmp_path)
     started.append(program)
     wait_for(lambda: program.cpu_seconds() > 0.05, 30.0, "no CPU time")
-    with half_the_time(program):
+    with half_a_core(program):
         began, cpu = time.perf_counter(), program.cpu_seconds()
         time.sleep(0.5)
         share = (program.cpu_seconds() - cpu) / (time.perf_counter() - began)
@@ -312,7 +310,7 @@ def test_a_program_that_is_held_half_of_the_time_has_half_a_core(
 def test_the_gain_of_a_second_worker_is_taken_within_a_round() -> None:
     load = Load(1000)
     runs = [
-        Backlog(workers, number, load, seconds, 1.0, 0.5)
+        Backlog(workers, number, load, 1000.0, seconds, 1.0, 0.1, 0.5)
         for number, slowness in enumerate((1.0, 3.0))
         for workers, seconds in ((1, 2.0 * slowness), (2, 1.0 * slowness))
     ]
