@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Literal
 
+from detectors.observed import Facts
 from detectors.signal import Finding
 
 Diagnosis = Literal["upstream", "data", "prior", "concept"]
 Severity = Literal["low", "medium", "high"]
 
+UNKNOWN = Facts()
+"""Nothing but the finding itself."""
+
 CHECKS = frozenset(("stuck", "unit"))
 """Names that stand in place of a detector's for a fault on the way here."""
 
-INPUT_MOVED = 3.0
-"""Standard errors by which the input's mean must have moved to explain a grown error."""
+UNEXPLAINED = 0.5
+"""Part of the errors' growth, at unchanged inputs, from which the model is out of date."""
 
 
-def diagnose(signal: str, finding: Finding, value_shift: float | None) -> Diagnosis:
+def diagnose(signal: str, finding: Finding, facts: Facts = UNKNOWN) -> Diagnosis:
     """Say which part of the joint distribution of input and target has changed.
 
     Parameters
@@ -25,35 +29,41 @@ def diagnose(signal: str, finding: Finding, value_shift: float | None) -> Diagno
         ``value``, ``error``, ``label``, ``prediction``, ``missing`` or ``feature:<name>``.
     finding
         What was found on it.
-    value_shift
-        How far the input's mean has moved since the change point, as a z-score; None if there
-        is no input to compare.
+    facts
+        What else is known of the change. What is not known decides nothing: then the signal does.
 
     Returns
     -------
     ``"upstream"``
         Readings fail to come, are stuck or come in another unit: the source, not the process,
         has changed.
-    ``"data"``
-        The input P(x) has moved (covariate shift), as have errors that come with it.
     ``"prior"``
-        The target P(y) has moved (label shift).
+        The target P(y) has moved, and inputs are what the target makes them, P(x|y) as before
+        (label shift).
     ``"concept"``
-        Errors grew while the input stayed: P(y|x) has moved.
+        Errors grew at unchanged inputs, or targets moved without them: P(y|x) has moved.
+    ``"data"``
+        The input P(x) has moved (covariate shift), as have errors and targets that come with it.
 
     References
     ----------
     Gama et al., "A survey on concept drift adaptation", ACM Computing Surveys 46(4), 2014,
-    section 2.
+    section 2. Moreno-Torres et al., "A unifying view on dataset shift in classification",
+    Pattern Recognition 45(1), 2012.
     """
     if signal == "missing" or finding.detector in CHECKS:
         return "upstream"
-    if signal == "label":
+    labels_moved = facts.labels or signal == "label"
+    if labels_moved and facts.inputs_given_label is False:
         return "prior"
+    grown = facts.unexplained is not None and facts.unexplained >= UNEXPLAINED
     if signal == "error":
-        moved = value_shift is not None and abs(value_shift) >= INPUT_MOVED
-        return "data" if moved else "concept"
-    return "data"
+        return "concept" if grown or not facts.inputs else "data"
+    if signal == "label":
+        if facts.inputs_given_label is None:
+            return "prior"
+        return "concept" if grown or not facts.inputs else "data"
+    return "concept" if grown else "data"
 
 
 def severity(finding: Finding) -> Severity:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from detectors.evidence import Evidence
 from detectors.signal import Finding, Position
 from schemas.errors import ConfigurationError
 
@@ -26,6 +27,8 @@ class EpisodeEvent:
         What was found; None for a recovery.
     episode_id
         Tells the episode from all others of the same sensor, on every replay.
+    evidence
+        What speaks for it.
     """
 
     kind: Phase
@@ -33,6 +36,7 @@ class EpisodeEvent:
     detector: str
     finding: Finding | None
     episode_id: str
+    evidence: tuple[Evidence, ...] = ()
 
 
 class Episodes:

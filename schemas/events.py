@@ -40,6 +40,7 @@ __all__ = [
     "Diagnosis",
     "Direction",
     "DriftEvent",
+    "Evidence",
     "Kind",
     "LabelEvent",
     "LabelValue",
@@ -249,8 +250,33 @@ class SourceRange(_Frozen):
     to_offset: Offset
 
 
+class Evidence(_Frozen):
+    """How far one input, the labels, the error or another signal has moved."""
+
+    subject: Literal["value", "feature", "error", "label", "prediction", "missing"]
+    name: str | None
+    """Of the feature, or of the class; null for the signal as a whole."""
+    method: Literal["histogram", "categories", "normal"]
+    """Counted, or taken from mean and standard deviation of normal distributions."""
+    moved: bool
+    first_moved: bool
+    """Of the inputs that have moved, the one that did so first."""
+    change_point: ChangePoint | None
+    reference_n: int
+    recent_n: int
+    shift: FiniteOrNull
+    """Of the mean, in standard deviations of the reference."""
+    psi: FiniteOrNull
+    ks: FiniteOrNull
+    jensen_shannon: FiniteOrNull
+    wasserstein: FiniteOrNull
+    """In standard deviations of the reference."""
+
+
 class DriftEvent(Message):
     """What was found in one signal of one sensor, on ``<prefix>.alerts``."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: str
     sensor_id: Id
@@ -269,6 +295,8 @@ class DriftEvent(Message):
     after: Statistics | None
     model: ModelRef | None
     source: SourceRef
+    evidence: Annotated[tuple[Evidence, ...], Field(max_length=10)] = ()
+    """What speaks for it, the farthest moved first."""
 
 
 class Prediction(Message):

@@ -84,6 +84,7 @@ def on_control(sensor: Sensor, command: ControlEvent, context: Context) -> list[
     match command.command:
         case "reset":
             sensor.monitors = {}
+            sensor.observed = None
             return [_record(sensor, "reset", challenge, before, context, command.reason)]
         case "relearn":
             return _relearn(sensor, challenge, before, command.reason, context)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from detectors import signal
+from detectors import evidence, signal
 from detectors.episodes import EpisodeEvent
 from schemas.events import (
     ChangePoint,
     Diagnosis,
     DriftEvent,
+    Evidence,
     ModelRef,
     Severity,
     SourceRef,
@@ -61,6 +62,26 @@ def drift_event(
         after=_statistics(finding.after) if finding else None,
         model=model,
         source=source,
+        evidence=tuple(_evidence(entry) for entry in event.evidence),
+    )
+
+
+def _evidence(entry: evidence.Evidence) -> Evidence:
+    since, distances = entry.change_point, entry.distances
+    return Evidence(
+        subject=entry.subject,
+        name=entry.name,
+        method=entry.method,
+        moved=entry.moved,
+        first_moved=entry.first_moved,
+        change_point=None if since is None else ChangePoint(ts=since.ts, offset=since.offset),
+        reference_n=entry.reference,
+        recent_n=entry.recent,
+        shift=entry.shift,
+        psi=distances.psi,
+        ks=distances.ks,
+        jensen_shannon=distances.js,
+        wasserstein=distances.wasserstein,
     )
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from schemas.timestamps import format_timestamp, parse_timestamp
 from streams.datasets import Change, Dataset
-from streams.web.words import describe, explain
+from streams.web.words import describe, explain, strongest
 
 _STYLES = {"drift": "bold red", "warning": "yellow", "recovered": "green"}
 _SECOND = 1_000_000
@@ -93,6 +93,8 @@ class Narrative:
         self._detail("what", describe(event))
         self._detail("when", _when(event, ts))
         self._detail("why", f"{event['diagnosis']} drift: {explain(event)}")
+        if strongest(event):
+            self._detail("evidence", strongest(event))
         self._detail("found by", _found_by(event))
         if kind == "drift":
             self._drifts.append((ts, sensor))

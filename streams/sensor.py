@@ -14,7 +14,9 @@ from typing import Any
 from detectors.defaults import DETECTORS, family_of, with_defaults
 from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
+from detectors.evidence import evidence_for, facts_of
 from detectors.hygiene import Repeats, conversion
+from detectors.observed import Labels, Observed
 from detectors.registry import create as create_detector
 from detectors.signal import Finding, Position, SignalMonitor, Statistics
 from learners import create
@@ -83,6 +85,9 @@ class Sensor:
         ``feature:<name>``.
     repeats
         How often its value is the one before: tells whether it is stuck.
+    observed
+        Inputs, labels and errors, for evidence; None for one that sends a value and needs no label:
+        there the monitors know enough.
     events
         Events scored so far.
     examples
@@ -125,6 +130,7 @@ class Sensor:
     candidate: tuple[int, Learner] | None = None
     answered_request: str | None = None
     retrain_due: RetrainDue | None = None
+    observed: Observed | None = None
 
     @property
     def blank(self) -> bool:
@@ -265,6 +271,8 @@ def fitted(
             sensor.monitors.pop(signal, None)
     if not same_detectors:
         sensor.monitors = {}
+    if not (same_learner and same_detectors):
+        sensor.observed = None
     sensor.episodes.quiet_events = settings.episodes.quiet_events
     sensor.champion.margin = settings.policy.margin
     sensor.champion.challenger_events = settings.policy.challenger_events
@@ -315,6 +323,7 @@ def score(
                 # One reading of 1e308 would make a running variance infinite for good.
                 clipped[name] = _limit(sensor, signal, value, at, settings, findings)
         champion = sensor.champion
+        _see(sensor, clipped, single, settings)
         prediction = champion.learner.predict(clipped)
         if isinstance(prediction, float) and settings.detectors.prediction:
             _feed(sensor, "prediction", prediction, at, settings, findings)
@@ -331,12 +340,14 @@ def score(
             )
             if early is not None:
                 early = _take_label(sensor, early, at, settings, findings)
-                _compare(sensor, prediction, rival, early, at, settings, findings)
+                error = _compare(sensor, prediction, rival, early, at, settings, findings)
+                _judge(sensor, at, clipped, error, early)
                 _learn(sensor, clipped, early, at)
         else:
             # Judged by the same limited value: one wild reading would stay in the error for days.
             truth = champion.learner.truth(clipped)
-            _compare(sensor, prediction, rival, truth, at, settings, findings)
+            error = _compare(sensor, prediction, rival, truth, at, settings, findings)
+            _judge(sensor, at, clipped, error, None)
             _learn(sensor, clipped, None, at)
     return Scored(at, prediction, _observe(sensor, at, findings))
 
@@ -351,9 +362,13 @@ def learn_label(
     at = Position(waiting.offset, waiting.ts)
     findings: list[tuple[str, Finding]] = []
     label = _take_label(sensor, label, at, settings, findings)
+    error = None
     if waiting.version == sensor.champion.version:
         # What an earlier model expected says nothing of the one in use.
-        _compare(sensor, waiting.prediction, waiting.challenger, label, at, settings, findings)
+        error = _compare(
+            sensor, waiting.prediction, waiting.challenger, label, at, settings, findings
+        )
+    _judge(sensor, at, waiting.features, error, label)
     _learn(sensor, waiting.features, label, at)
     # An episode's quiet time is counted in events, and a label is none.
     return Scored(at, waiting.prediction, _observe(sensor, at, findings) if findings else [])
@@ -363,6 +378,8 @@ def forget_error(sensor: Sensor) -> None:
     """Begin the error signal anew: another model's errors are another signal."""
     sensor.monitors.pop("error", None)
     sensor.prequential = Prequential()
+    if sensor.observed is not None:
+        sensor.observed.forget_errors()
 
 
 @cache
@@ -447,19 +464,61 @@ def _compare(
     at: Position,
     settings: SensorSettings,
     findings: list[tuple[str, Finding]],
-) -> None:
-    """Judge a prediction by the truth, and that of the challenger on the same event."""
+) -> float | None:
+    """Judge a prediction by the truth, and that of the challenger on the same event.
+
+    Returns
+    -------
+    float or None
+        The error, if the model has learned enough for it to count.
+    """
     if at.offset <= sensor.renewed_at:
-        return
+        return None
     champion, learner = sensor.champion, sensor.champion.learner
     error = learner.error(prediction, truth)
     if champion.challenger is not None:
         champion.observe(error, champion.challenger.error(rival, truth))
     if error is None or error >= LARGEST:
-        return
+        return None
     sensor.prequential.update(error)
-    if learner.learned >= settings.learner.grace:
-        _feed(sensor, "error", error, at, settings, findings)
+    if learner.learned < settings.learner.grace:
+        return None
+    _feed(sensor, "error", error, at, settings, findings)
+    return error
+
+
+def _see(sensor: Sensor, x: Mapping[str, Feature], single: bool, settings: SensorSettings) -> None:
+    """Keep what evidence needs of the inputs of an event."""
+    if sensor.observed is None:
+        learner = sensor.champion.learner
+        if single and not learner.needs_label:
+            return
+        kinds: dict[str, Labels] = {"classification": "classes", "regression": "numbers"}
+        labels = kinds.get(learner.task, "none")
+        sensor.observed = Observed(labels, settings.detectors.warmup)
+    sensor.observed.event(x)
+
+
+def _judge(
+    sensor: Sensor,
+    at: Position,
+    x: Mapping[str, Feature],
+    error: float | None,
+    label: PredictionValue | None,
+) -> None:
+    """Keep what evidence needs of an event whose truth is known."""
+    if sensor.observed is None:
+        return
+    if label is not None:
+        label = float(label) if sensor.champion.learner.task == "regression" else class_name(label)
+    sensor.observed.judge(at.offset, x, error, label)
+
+
+def class_name(label: PredictionValue) -> str:
+    """Return a class in words: 1, 1.0 and true are one."""
+    if isinstance(label, str):
+        return label
+    return f"{float(label):.17g}"
 
 
 def _learn(
@@ -523,11 +582,19 @@ def _as_number(sensor: Sensor, label: PredictionValue) -> float:
 def _observe(
     sensor: Sensor, at: Position, findings: list[tuple[str, Finding]]
 ) -> list[tuple[EpisodeEvent, Diagnosis, Severity]]:
-    events = sensor.episodes.observe(at, [_named(signal, found) for signal, found in findings])
-    for event in events:
-        if event.finding is not None:
-            sensor.diagnosis = diagnose(event.signal, event.finding, _input_shift(sensor))
-            sensor.severity = severity(event.finding)
+    named = [_named(signal, found) for signal, found in findings]
+    events = sensor.episodes.observe(at, named)
+    for number, event in enumerate(events):
+        if event.finding is None:
+            continue
+        told = (event.signal, event.finding)
+        evidence = evidence_for(named, told, sensor.monitors, sensor.observed)
+        facts = facts_of(evidence, told, sensor.monitors, sensor.observed)
+        sensor.diagnosis = diagnose(event.signal, event.finding, facts)
+        sensor.severity = severity(event.finding)
+        events[number] = replace(event, evidence=evidence)
+        if event.kind == "drift" and sensor.diagnosis != "upstream" and sensor.observed is not None:
+            sensor.observed.told(at.offset)
     return [(event, sensor.diagnosis, sensor.severity) for event in events]
 
 
@@ -542,13 +609,3 @@ def _named(signal: str, finding: Finding) -> tuple[str, Finding]:
     ):
         return signal, replace(finding, detector="unit")
     return signal, finding
-
-
-def _input_shift(sensor: Sensor) -> float | None:
-    """Return the largest shift among the sensor's inputs, in standard errors."""
-    shifts = [
-        monitor.shift
-        for signal, monitor in sensor.monitors.items()
-        if signal == VALUE or signal.startswith("feature:")
-    ]
-    return max((shift for shift in shifts if shift is not None), default=None, key=abs)

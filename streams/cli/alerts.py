@@ -241,13 +241,16 @@ def show(alert: Alert, *, json: bool, acknowledged: bool = False) -> None:
     if json:
         emit(alert.raw)
         return
-    from streams.web.words import describe
+    from streams.web.words import describe, strongest
 
     event = alert.event
+    why = strongest(event)
+    why = f"{why[0].upper()}{why[1:]}. " if why else ""
     say(
         f"{event['ts']}  {event['kind']:<9}  {event['severity']:<6}  "
         f"{printable(event['sensor_id'])}  {printable(describe(event))} "
-        f"({event['detector']} on {printable(event['signal'])})  {event['id'][:_ID_SHOWN]}"
+        f"{printable(why)}({event['detector']} on {printable(event['signal'])})  "
+        f"{event['id'][:_ID_SHOWN]}"
         f"{'  acknowledged' if acknowledged else ''}",
         style="dim" if acknowledged else _STYLES.get(event["kind"]),
     )

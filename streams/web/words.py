@@ -22,6 +22,16 @@ _CHECK: Final = {
     "fleet": "the sensor parts from the others of its kind",
 }
 
+_SUBJECT: Final = {
+    "value": "the value",
+    "error": "the error",
+    "label": "the label",
+    "prediction": "the prediction",
+    "missing": "the share of missing readings",
+}
+_A_SHIFT: Final = 0.1
+"""Standard deviations of a shift that is worth telling."""
+
 _SIGNAL: Final = {
     "value": {
         "up": "the value went up",
@@ -86,6 +96,39 @@ def explain(drift: Mapping[str, Any]) -> str:
     if drift.get("kind") == "recovered":
         return ""
     return _DIAGNOSIS.get(str(drift.get("diagnosis")), "")
+
+
+def strongest(drift: Mapping[str, Any]) -> str:
+    """Say what moved the farthest, and which input did so first; empty where nothing did.
+
+    Examples
+    --------
+    >>> moved = {"subject": "feature", "name": "pressure", "moved": True, "shift": 1.5, "psi": 0.9}
+    >>> strongest({"evidence": [moved]})
+    'pressure moved the farthest, up by 1.5 standard deviations (PSI 0.9)'
+    """
+    listed = drift.get("evidence")
+    entries = [entry for entry in listed or () if isinstance(entry, Mapping) and entry.get("moved")]
+    if not entries:
+        return ""
+    top = entries[0]
+    shift, psi = top.get("shift"), top.get("psi")
+    how = ""
+    if isinstance(shift, int | float) and abs(shift) >= _A_SHIFT:
+        way = "up" if shift > 0 else "down"
+        how = f", {way} by {abs(shift):.2g} standard deviations"
+    size = f" (PSI {psi:.2g})" if isinstance(psi, int | float) else ""
+    first = next((entry for entry in entries if entry.get("first_moved")), top)
+    then = f"; {_named(first)} moved first" if first is not top else ""
+    return f"{_named(top)} moved the farthest{how}{size}{then}"
+
+
+def _named(entry: Mapping[str, Any]) -> str:
+    subject, name = str(entry.get("subject")), entry.get("name")
+    if subject == "feature":
+        return str(name)
+    words = _SUBJECT.get(subject, subject)
+    return words if name is None else f"{words} of class {name}"
 
 
 def _what(drift: Mapping[str, Any]) -> str:

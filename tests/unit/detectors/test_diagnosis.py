@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from detectors.diagnosis import diagnose, severity
+from detectors.observed import Facts
 from detectors.signal import Finding, Kind, Position, Statistics
 
 BEFORE = Statistics(100, 20.0, 2.0)
@@ -20,25 +21,48 @@ def _finding(
 
 
 @pytest.mark.parametrize(
-    ("signal", "value_shift", "expected"),
+    ("signal", "expected"),
     [
-        ("missing", None, "upstream"),
-        ("missing", 9.0, "upstream"),
-        ("label", 9.0, "prior"),
-        ("value", None, "data"),
-        ("feature:temperature", 0.0, "data"),
-        ("prediction", None, "data"),
-        ("error", None, "concept"),
-        ("error", 2.9, "concept"),
-        ("error", -2.9, "concept"),
-        ("error", 3.0, "data"),
-        ("error", -3.0, "data"),
+        ("missing", "upstream"),
+        ("value", "data"),
+        ("feature:temperature", "data"),
+        ("prediction", "data"),
+        ("error", "concept"),
+        ("label", "prior"),
     ],
 )
-def test_the_signal_and_the_inputs_shift_say_what_changed(
-    signal: str, value_shift: float | None, expected: str
+def test_where_nothing_else_is_known_the_signal_decides(signal: str, expected: str) -> None:
+    assert diagnose(signal, _finding()) == expected
+
+
+EVERY_SIGNAL = pytest.mark.parametrize("signal", ["feature:temperature", "error", "label"])
+
+
+@EVERY_SIGNAL
+def test_labels_that_moved_with_what_they_make_of_the_inputs_are_prior(signal: str) -> None:
+    facts = Facts(inputs=True, labels=True, inputs_given_label=False, unexplained=0.9)
+    assert diagnose(signal, _finding(), facts) == "prior"
+
+
+@EVERY_SIGNAL
+def test_errors_that_grew_at_unchanged_inputs_are_concept(signal: str) -> None:
+    facts = Facts(inputs=True, labels=False, inputs_given_label=True, unexplained=0.8)
+    assert diagnose(signal, _finding(), facts) == "concept"
+
+
+@EVERY_SIGNAL
+@pytest.mark.parametrize("unexplained", [None, 0.2])
+def test_inputs_that_account_for_what_follows_are_data(
+    signal: str, unexplained: float | None
 ) -> None:
-    assert diagnose(signal, _finding(), value_shift) == expected
+    facts = Facts(inputs=True, labels=True, inputs_given_label=True, unexplained=unexplained)
+    assert diagnose(signal, _finding(), facts) == "data"
+
+
+@pytest.mark.parametrize("signal", ["error", "label"])
+def test_a_change_of_the_target_without_one_of_the_inputs_is_concept(signal: str) -> None:
+    facts = Facts(inputs=False, labels=True, inputs_given_label=True)
+    assert diagnose(signal, _finding(), facts) == "concept"
 
 
 @pytest.mark.parametrize(

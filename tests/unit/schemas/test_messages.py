@@ -114,7 +114,7 @@ def test_a_drift_event_is_written_as_in_the_contract() -> None:
         '"change_point":{"ts":"2026-01-05T11:59:59Z","offset":4711},'
         '"before":{"n":992,"mean":0.2,"std":0.4},"after":{"n":31,"mean":0.79,"std":0.41},'
         '"model":{"name":"oven-2","version":3},'
-        '"source":{"topic":"driftline.sensors","partition":2,"offset":5734}}'
+        '"source":{"topic":"driftline.sensors","partition":2,"offset":5734},"evidence":[]}'
     )
 
 

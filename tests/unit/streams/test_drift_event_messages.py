@@ -29,6 +29,7 @@ KEYS = [
     "after",
     "model",
     "source",
+    "evidence",
 ]
 QUIET = 40
 
