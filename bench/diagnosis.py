@@ -3,7 +3,7 @@
 Each case is run through the whole pipeline with the built-in settings, labels one event late; what
 counts is the diagnosis of the first drift event after the change.
 
-    python -m bench.diagnosis [--runs 10] [--seed 1]
+    python -m bench.diagnosis [--runs 8] [--seed 1]
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def on_the_diagonal(found: dict[Case, Counter[str]], truth: str) -> float:
 def main() -> int:
     """Print the tables; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--runs", type=int, default=10, help="runs of each case (default 10)")
+    parser.add_argument("--runs", type=int, default=8, help="runs of each case (default 8)")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     if options.runs < 1:
@@ -83,7 +83,7 @@ def main() -> int:
     for heading in ("task", "truth", "change"):
         each.add_column(heading, no_wrap=True)
     for heading in columns:
-        each.add_column(heading, justify="right")
+        each.add_column(heading, justify="right", no_wrap=True)
     for case, said in found.items():
         cells = [str(said[name]) if said[name] else "" for name in columns]
         style = None if said[case.truth] >= AIM * options.runs else "red"
@@ -101,7 +101,7 @@ def main() -> int:
         right = on_the_diagonal(found, truth)
         missed += right < AIM
         matrix.add_row(truth, *(str(counts[name]) for name in columns), f"{right:.0%}")
-    console = Console(width=max(Console().width, 110))
+    console = Console(width=max(Console().width, 120))
     console.print(each)
     console.print(matrix)
     print(f"{missed} kinds miss: at least {AIM:.0%} right")

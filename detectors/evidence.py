@@ -249,7 +249,9 @@ def _bits(values: Statistics) -> bool:
     if not 0.0 <= values.mean <= 1.0 or values.std > 1.0:
         return False
     squares = values.n * values.mean * (1.0 - values.mean)
-    return math.isclose(values.std * values.std * (values.n - 1), squares, rel_tol=1e-6, abs_tol=1e-6)
+    return math.isclose(
+        values.std * values.std * (values.n - 1), squares, rel_tol=1e-6, abs_tol=1e-6
+    )
 
 
 def _subject(signal: str) -> tuple[Subject, str | None]:

@@ -86,6 +86,7 @@ class Step:
                 ["-m", "tests.chaos"],
                 ["-m", "bench"],
                 ["-m", "bench.quality"],
+                ["-m", "bench.diagnosis"],
                 ["-m", "bench.false_alarms"],
             ):
                 return "long"
