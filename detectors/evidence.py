@@ -223,11 +223,14 @@ def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None
     change = suspected(monitor)
     if change is None or change[2].n < _FEWEST or change[1].n < _FEWEST:
         return None
-    entry = _of_two(signal, change[1], change[2])
+    reference = None if monitor is None else monitor._reference
+    # Of dependent values fewer count.
+    wider = 1.0 if reference is None or not reference.std else reference.scale / reference.std
+    entry = _of_two(signal, change[1], change[2], wider)
     return replace(entry, change_point=change[0]) if entry.moved else entry
 
 
-def _of_two(signal: str, before: Statistics, after: Statistics) -> Evidence:
+def _of_two(signal: str, before: Statistics, after: Statistics, wider: float = 1.0) -> Evidence:
     subject, name = _subject(signal)
     if _bits(before) and _bits(after):
         distances = of_categories(
@@ -239,7 +242,7 @@ def _of_two(signal: str, before: Statistics, after: Statistics) -> Evidence:
     shift = (after.mean - before.mean) / before.std if before.std > 0.0 else None
     if shift is None:
         distances = replace(distances, wasserstein=None)
-    limit = SIGNIFICANT * math.sqrt(1.0 / before.n + 1.0 / after.n)
+    limit = SIGNIFICANT * wider * math.sqrt(1.0 / before.n + 1.0 / after.n)
     moved = distances.ks is not None and distances.ks > limit
     return Evidence(subject, name, "normal", distances, before.n, after.n, shift, moved)
 

@@ -105,7 +105,7 @@ def strongest(drift: Mapping[str, Any]) -> str:
     --------
     >>> moved = {"subject": "feature", "name": "pressure", "moved": True, "shift": 1.5, "psi": 0.9}
     >>> strongest({"evidence": [moved]})
-    'pressure moved the farthest, up by 1.5 standard deviations (PSI 0.9)'
+    'pressure moved up by 1.5 standard deviations (PSI 0.9)'
     """
     listed = drift.get("evidence")
     entries = [entry for entry in listed or () if isinstance(entry, Mapping) and entry.get("moved")]
@@ -116,11 +116,12 @@ def strongest(drift: Mapping[str, Any]) -> str:
     how = ""
     if isinstance(shift, int | float) and abs(shift) >= _A_SHIFT:
         way = "up" if shift > 0 else "down"
-        how = f", {way} by {abs(shift):.2g} standard deviations"
+        how = f" {way} by {abs(shift):.2g} standard deviations"
     size = f" (PSI {psi:.2g})" if isinstance(psi, int | float) else ""
     first = next((entry for entry in entries if entry.get("first_moved")), top)
     then = f"; {_named(first)} moved first" if first is not top else ""
-    return f"{_named(top)} moved the farthest{how}{size}{then}"
+    farthest = " the farthest," if len(entries) > 1 and how else ""
+    return f"{_named(top)} moved{farthest}{how}{size}{then}"
 
 
 def _named(entry: Mapping[str, Any]) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from schemas.timestamps import format_timestamp
 from streams.datasets import Change, Dataset
 from streams.narrative import Narrative
+from streams.web.words import strongest
 
 MINUTE = 60_000_000
 START = 1_767_614_400_000_000
@@ -101,3 +103,17 @@ def test_findings_are_held_against_the_truth() -> None:
     assert any("oven-1: the mean jumps" in x and x.endswith("found after 5 minutes") for x in lines)
     assert any("oven-2: the sensor" in x and x.endswith("not found") for x in lines)
     assert "Of the 7 sensors that never changed, 1 raised a drift." in lines
+
+
+def test_the_strongest_evidence_is_told_in_words() -> None:
+    far = {"subject": "feature", "name": "b", "moved": True, "shift": -2.5, "psi": 1.25}
+    first = {**far, "name": "a", "shift": 0.5, "psi": 0.3, "first_moved": True}
+    said = strongest({"evidence": [far, first, {**far, "name": "c", "moved": False}]})
+    assert said == "b moved the farthest, down by 2.5 standard deviations (PSI 1.2); a moved first"
+    of_a_class = {"subject": "label", "name": "good", "moved": True, "shift": None, "psi": 0.5}
+    assert strongest({"evidence": [of_a_class]}) == "the label of class good moved (PSI 0.5)"
+
+
+@pytest.mark.parametrize("drift", [{}, {"evidence": None}, {"evidence": [{"moved": False}]}])
+def test_without_evidence_nothing_is_said(drift: dict[str, Any]) -> None:
+    assert strongest(drift) == ""
