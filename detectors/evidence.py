@@ -227,6 +227,8 @@ def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None
     # Of dependent values fewer count.
     wider = 1.0 if reference is None or not reference.std else reference.scale / reference.std
     entry = _of_two(signal, change[1], change[2], wider)
+    if signal == _READING:
+        entry = replace(entry, moved=bool(_value_moved(monitor)))
     return replace(entry, change_point=change[0]) if entry.moved else entry
 
 
