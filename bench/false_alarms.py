@@ -23,6 +23,7 @@ from rich.console import Console
 from bench import detection_tables
 from bench.detection import measure_changes, measure_false_alarms, named
 from bench.drawn import STREAMS
+from bench.parallel import ended
 from bench.quality_tables import Table
 
 BUDGET = 0.5
@@ -91,4 +92,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

@@ -15,6 +15,8 @@ from bench.progress import display
 
 Result = TypeVar("Result")
 
+INTERRUPTED = 130
+
 
 def side_by_side(
     measure: Callable[..., Result], tasks: Sequence[tuple[Any, ...]], what: str
@@ -31,14 +33,13 @@ def side_by_side(
     done: dict[int, Result] = {}
     with display(len(tasks)) as shown:
         shown.begins(what)
-        waiting = {_processes().submit(measure, *task): place for place, task in enumerate(tasks)}
         try:
+            waiting = {_processes().submit(measure, *task): n for n, task in enumerate(tasks)}
             for future in as_completed(waiting):
                 done[waiting[future]] = future.result()
                 shown.counts()
         except BaseException:
-            for future in waiting:
-                future.cancel()
+            _stop()
             raise
     return [done[place] for place in range(len(tasks))]
 
@@ -51,5 +52,23 @@ def _processes() -> ProcessPoolExecutor:
 
 
 def _tied() -> None:
-    """Let the kernel end this process with its parent, as in `bench.program`."""
+    # The kernel ends it with its parent, as in `bench.program`; Ctrl-C is the parent's to answer.
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _stop() -> None:
+    pool = _processes()
+    _processes.cache_clear()
+    running = list((pool._processes or {}).values())
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in running:
+        process.kill()
+
+
+def ended(main: Callable[[], int]) -> int:
+    """Run a program; return its exit code, that of an interrupt for Ctrl-C."""
+    try:
+        return main()
+    except KeyboardInterrupt:
+        return INTERRUPTED

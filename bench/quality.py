@@ -26,7 +26,7 @@ from rich.console import Console
 from bench import annotated, concepts, conformance, detection, false_alarms, quality_tables
 from bench.concepts import first_of_each
 from bench.drawn import STREAMS
-from bench.parallel import side_by_side
+from bench.parallel import ended, side_by_side
 from bench.quality_methods import on_errors, on_readings
 from bench.quality_nab import PROFILES, SHIPPED, Series, normalised, raw_score, read_series
 from bench.quality_streams import error_streams
@@ -291,4 +291,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended(main))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from bench.drawn import (
     stationary,
 )
 from bench.quality_methods import pipeline_drifts
+from tests.brokers import ROOT, wait_for
 
 N = 200_000
 NOISY = [stream for stream in STREAMS if stream.changes]
@@ -243,6 +247,53 @@ def test_the_program_ends_well_within_the_budget() -> None:
     # A constant never drifts.
     arguments = ["--only", "stationary", "--stream", "constant", "--sensors", "10"]
     assert false_alarms.main(arguments) == 0
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_program_that_is_stopped_leaves_no_process_behind(how: int, code: int) -> None:
+    program = subprocess.Popen(
+        [sys.executable, "-m", "bench.false_alarms", "--events", "1000000"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        wait_for(lambda: bool(busy(program.pid)), 120, "no process measures")
+        workers = busy(program.pid)
+        program.send_signal(how)
+        _, said = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert program.returncode == code
+    assert "Traceback" not in said
+    wait_for(lambda: not any(map(lives, workers)), 30, "a process still measures")
+
+
+def busy(pid: int) -> list[int]:
+    """Its processes that have begun to measure, so that they pay no heed to Ctrl-C."""
+    return [child for child in children(pid) if ignores_interrupts(child)]
+
+
+def ignores_interrupts(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    ignored = int(status.split("SigIgn:")[1].split()[0], 16)
+    return bool(ignored >> (signal.SIGINT - 1) & 1) and "spawn_main" in command(pid)
+
+
+def command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def lives(pid: int) -> bool:
+    try:
+        return "spawn_main" in command(pid)
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("option", ["--sensors", "--events", "--runs"])
