@@ -43,14 +43,15 @@ def measure(seeds: int = len(SEEDS)) -> list[Results]:
     """Run every case on every stream, drawn with so many seeds: a row per case."""
     # The longest first.
     tasks = [(case, seeds) for case in (KSWIN, *CASES)]
-    kswin, *rows = side_by_side(_row, tasks, "index by index")
+    kswin, *rows = side_by_side(row, tasks, "index by index")
     return [*rows, kswin]
 
 
-def _row(case: Case, seeds: int) -> Results:
+def row(case: Case, seeds: int) -> Results:
+    """Run a case on its streams, drawn with the first so many seeds."""
     river = RIVER.get(case.name)
     moas = recorded.read().get(case.label)
-    row: Results = {
+    made: Results = {
         "detector": case.name,
         "parameters": dict(case.params),
         "moa": case.moa or None,
@@ -67,16 +68,16 @@ def _row(case: Case, seeds: int) -> Results:
             if case == KSWIN:
                 values = values[SHORT]
             ours = recorded.found_by(case, create(case.name, **case.params), values)
-            row["changes"] += len(ours.changes)
+            made["changes"] += len(ours.changes)
             if river is not None:
-                row["same_as_river"] += ours == recorded.found_by(
+                made["same_as_river"] += ours == recorded.found_by(
                     case, river(**case.params), values
                 )
             if moas is not None:
                 moa = moas[name][place]["moa"]
-                row["same_as_moa"] += ours == moa
-                row["moas_changes"] += len(moa.changes)
-    return row
+                made["same_as_moa"] += ours == moa
+                made["moas_changes"] += len(moa.changes)
+    return made
 
 
 def table(rows: list[Results]) -> Table:

@@ -12,7 +12,7 @@ import orjson
 import pytest
 from river.naive_bayes import GaussianNB
 
-from bench import annotated, concepts, quality, quality_tables
+from bench import annotated, concepts, conformance, quality, quality_tables
 from bench.concepts import first_of_each
 from bench.drawn import STREAMS
 from bench.naive_bayes import NaiveBayes
@@ -26,11 +26,13 @@ from bench.quality_nab import (
     scaled_sigmoid,
 )
 from bench.quality_streams import error_streams
+from detectors import NAMES
 from schemas.settings import load_settings
 from streams.backtest import Backtest
 from streams.comparison import METHODS, baselines
 from streams.windows import Window
 from tests.brokers import ROOT
+from tests.moa.cases import CASES
 
 # The program itself runs once: half a minute on two cores that do nothing else.
 pytestmark = pytest.mark.timeout(900)
@@ -372,3 +374,25 @@ def test_every_table_has_a_place_in_one_page() -> None:
     places = "".join(page.read_text() for page in PAGES)
     for name in quality.tables(json.loads(RESULTS.read_text())):
         assert places.count(f"<!-- begin quality-{name} -->") == 1
+
+
+# --- conformance -------------------------------------------------------------------------
+
+
+def test_a_row_of_conformance_counts_the_streams_on_which_every_index_is_the_same() -> None:
+    case = next(case for case in CASES if case.moa == "HDDM_A_Test")
+    row = conformance.row(case, 1)
+    assert (row["streams"], row["same_as_river"]) == (3, 3)
+    assert 0 < row["same_as_moa"] < 3
+    assert row["changes"] > row["moas_changes"] > 0
+
+
+def test_what_the_page_says_is_the_same_is_the_same_on_every_stream() -> None:
+    rows = json.loads(RESULTS.read_text())["conformance"]
+    assert {row["detector"] for row in rows} == set(NAMES)
+    for row in rows:
+        assert row["same_as_river"] in (None, row["streams"])
+        if row["moa"] and not row["why"]:
+            assert row["same_as_moa"] == row["streams"]
+        elif row["moa"]:
+            assert row["same_as_moa"] < row["streams"]
