@@ -21,7 +21,7 @@ from pydantic.fields import FieldInfo
 
 from detectors import NAMES, parameters
 from detectors.defaults import DETECTORS, SCALED
-from schemas.settings import Rule, SensorOverride, Settings
+from schemas.settings import Maintenance, Rule, SensorOverride, Settings
 from schemas.settings_errors import Allowed
 from streams.metrics import Metrics, Reason
 
@@ -65,6 +65,13 @@ MEANING: Mapping[str, str] = {
     "detectors.params": "Parameters by detector, under River's names: "
     "`params = { adwin = { delta = 1e-6 } }`.",
     "episodes.quiet_events": "Events without a finding that end an episode.",
+    "episodes.cooldown_events": "Events after a drift event, or a recovery, in which only what is "
+    "graver is told, see [episodes](concepts.md#episodes). Without it, half of `quiet_events`.",
+    "fleet.enabled": "Off: each sensor's drift is told by itself.",
+    "fleet.window": "Of event time: what changes within it [changes at once](concepts.md#the-fleet).",
+    "fleet.min_sensors": "Sensors of a partition that make one drift event of the fleet.",
+    "fleet.min_share": "The share that they must be of those that sent something in the window.",
+    "maintenance": "When sensors are being worked on, see below.",
     "policy.enabled": "Off: drift is reported and nothing is done about it.",
     "policy.rules": "What to do about which drift event; the first rule that fits decides.",
     "policy.relearn": "`background`: a challenger learns beside the model until it is better. "
@@ -105,6 +112,12 @@ OVERRIDE_MEANING: Mapping[str, str] = {
     "labels": "Keys of the section `labels` that differ.",
 }
 
+MAINTENANCE_MEANING: Mapping[str, str] = {
+    "match": "Glob on the sensor id.",
+    "from_": "Event time from which on nothing is told or learned.",
+    "until": "Event time from which on it goes on.",
+}
+
 REASON_MEANING: Mapping[Reason, str] = {
     Reason.EMPTY: "The value is null or has no bytes.",
     Reason.ENCODING: "The bytes are not UTF-8.",
@@ -133,6 +146,11 @@ def rule_table() -> str:
 def override_table() -> str:
     """The keys of one override."""
     return _fields_table(SensorOverride, OVERRIDE_MEANING)
+
+
+def maintenance_table() -> str:
+    """The keys of one maintenance window."""
+    return _fields_table(Maintenance, MAINTENANCE_MEANING)
 
 
 def metrics_table() -> str:
@@ -179,6 +197,7 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "settings": settings_table,
     "rule": rule_table,
     "override": override_table,
+    "maintenance": maintenance_table,
     "metrics": metrics_table,
     "reasons": reasons_table,
     "detectors": detectors_table,
@@ -219,7 +238,7 @@ def main() -> int:
 
 def _fields_table(model: type[BaseModel], meaning: Mapping[str, str]) -> str:
     rows = [
-        (f"`{name}`", _default(field), _allowed(field), meaning[name])
+        (f"`{field.alias or name}`", _default(field), _allowed(field), meaning[name])
         for name, field in model.model_fields.items()
     ]
     return _table(("key", "default", "allowed", "meaning"), rows)

@@ -32,6 +32,7 @@ from schemas.timestamps import MAX_US, MIN_US, format_timestamp, parse_timestamp
 __all__ = [
     "MAX_FEATURES",
     "MAX_ID_LENGTH",
+    "MAX_MEMBERS",
     "Action",
     "Adaptation",
     "ChangePoint",
@@ -62,13 +63,15 @@ MAX_ID_LENGTH: Final = 200
 """Characters in a sensor id, an event id or the name of a feature."""
 MAX_FEATURES: Final = 256
 """Features in one sensor event."""
+MAX_MEMBERS: Final = 100
+"""Sensors that a fleet's drift event names; it counts all of them."""
 
 Kind = Literal["warning", "drift", "recovered"]
 Direction = Literal["up", "down", "none"]
 Diagnosis = Literal["upstream", "data", "prior", "concept"]
 Severity = Literal["low", "medium", "high"]
-Command = Literal["reset", "relearn", "promote", "rollback", "mute", "unmute", "ack"]
-Action = Literal["reset", "relearn", "retrain", "promote", "rollback", "reject", "evict"]
+Command = Literal["reset", "relearn", "promote", "rollback", "mute", "unmute", "ack", "feedback"]
+Action = Literal["reset", "relearn", "retrain", "promote", "rollback", "reject", "evict", "loosen"]
 Stage = Literal["candidate", "production", "archived", "rejected"]
 
 
@@ -209,6 +212,12 @@ class ControlEvent(_Given):
     """For ``mute``: when it ends by itself."""
     from_offset: Offset | None = None
     """For ``relearn``: the first sensor event of the new behaviour."""
+    verdict: Literal["false_alarm"] | None = None
+    """For ``feedback``: what the drift event turned out to be."""
+    signal: str | None = None
+    """For ``feedback``: the signal of the drift event."""
+    by: str | None = None
+    """Who says so."""
 
 
 class ChangePoint(_Frozen):
@@ -276,6 +285,7 @@ class Evidence(_Frozen):
 class DriftEvent(Message):
     """What was found in one signal of one sensor, on ``<prefix>.alerts``."""
 
+    # What came later has a default: events without them can still be read.
     model_config = ConfigDict(json_schema_serialization_defaults_required=True)
 
     id: str
@@ -297,6 +307,10 @@ class DriftEvent(Message):
     source: SourceRef
     evidence: Annotated[tuple[Evidence, ...], Field(max_length=10)] = ()
     """What speaks for it, the farthest moved first."""
+    members: Annotated[list[Id], Field(max_length=MAX_MEMBERS)] | None = None
+    """Of a fleet's drift event: the first of the sensors that changed at once."""
+    member_count: int | None = None
+    """How many changed."""
 
 
 class Prediction(Message):

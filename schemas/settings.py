@@ -13,6 +13,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -24,10 +25,12 @@ from pydantic import (
     Discriminator,
     Field,
     JsonValue,
+    PlainSerializer,
     PrivateAttr,
     SecretStr,
     Tag,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -42,6 +45,7 @@ from pydantic_settings import (
 
 from schemas.errors import ConfigurationError, UnknownKey
 from schemas.settings_errors import NOTHING, Allowed, Words, dotted_keys, explained, models_in
+from schemas.timestamps import format_timestamp, parse_timestamp
 
 __all__ = [
     "CONFIG_FILE",
@@ -49,11 +53,13 @@ __all__ = [
     "DetectorName",
     "Detectors",
     "Episodes",
+    "Fleet",
     "Http",
     "Kafka",
     "Labels",
     "LearnerSettings",
     "Log",
+    "Maintenance",
     "ModelSpec",
     "Policy",
     "Predictions",
@@ -117,6 +123,12 @@ def _glob(text: str) -> str:
 def _some_replicas(count: int) -> int:
     if count != -1 and not 1 <= count <= 32767:
         raise PydanticCustomError("replicas", "expected -1 or 1 to 32767")
+    return count
+
+
+def _not_negative(count: int | None) -> int | None:
+    if count is not None and count < 0:
+        raise PydanticCustomError("count", "expected a whole number of at least 0")
     return count
 
 
@@ -341,10 +353,38 @@ def _numbers(parameters: object) -> object:
 
 
 class Episodes(_Section):
-    """When a change counts as over."""
+    """When a change counts as over, and how soon the next one is told."""
 
     quiet_events: Count = 200
     """Events without a finding that end an episode; more than a warm-up takes."""
+    cooldown_events: Annotated[
+        int | None,
+        _Number,
+        AfterValidator(_not_negative),
+        Allowed("a whole number of at least 0"),
+    ] = None
+    """See `detectors.episodes.Episodes`; None is half of `quiet_events`."""
+
+    @property
+    def cooldown(self) -> int:
+        """The cool-down that holds, in events."""
+        return self.quiet_events // 2 if self.cooldown_events is None else self.cooldown_events
+
+
+class Fleet(_Section):
+    """When many sensors of a partition that change at once are one drift event."""
+
+    enabled: bool = True
+    window: Seconds = 300.0
+    """Of event time."""
+    min_sensors: Annotated[int, _Number, Field(ge=2), Allowed("a whole number of at least 2")] = 5
+    min_share: Annotated[
+        float,
+        _Number,
+        Field(gt=0, le=1, allow_inf_nan=False),
+        Allowed("a number greater than 0, up to 1"),
+    ] = 0.2
+    """Of the sensors that sent something within the window."""
 
 
 class Rule(_Section):
@@ -424,6 +464,42 @@ class State(_Section):
     signing_key_file: Path | None = None
 
 
+def _moment(value: object) -> object:
+    if isinstance(value, datetime):
+        value = value.isoformat()
+    if not isinstance(value, str):
+        raise PydanticCustomError("time", "expected a time")
+    try:
+        return parse_timestamp(value)
+    except ValueError:
+        raise PydanticCustomError("time", "expected a time") from None
+
+
+Moment = Annotated[
+    int,
+    BeforeValidator(_moment),
+    PlainSerializer(format_timestamp, return_type=str),
+]
+_TIME: Final = "a time with a zone, such as 2026-01-05T22:00:00Z"
+
+
+class Maintenance(_Section):
+    """A stretch of event time in which what sensors send says nothing of them."""
+
+    model_config = ConfigDict(validate_by_name=True)
+
+    match: Glob
+    from_: Annotated[Moment, Field(alias="from"), Allowed(_TIME)]
+    until: Annotated[Moment, Allowed(f"{_TIME}, later than `from`")]
+
+    @field_validator("until")
+    @classmethod
+    def _not_before_it_begins(cls, until: int, info: ValidationInfo) -> int:
+        if until <= info.data.get("from_", until - 1):
+            raise PydanticCustomError("time", "expected a later time")
+        return until
+
+
 class SensorOverride(_Section):
     """Other settings for the sensors whose id matches a glob; later overrides win."""
 
@@ -472,11 +548,13 @@ class Settings(BaseSettings):
     labels: Labels = Labels()
     detectors: Detectors = Detectors()
     episodes: Episodes = Episodes()
+    fleet: Fleet = Fleet()
     policy: Policy = Policy()
     predictions: Predictions = Predictions()
     http: Http = Http()
     log: Log = Log()
     state: State = State()
+    maintenance: tuple[Maintenance, ...] = ()
     sensors: tuple[SensorOverride, ...] = ()
 
     _matchers: tuple[re.Pattern[str], ...] = PrivateAttr(default=())

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 
+from detectors.strictness import MOST
 from learners.base import Learner
 from learners.policy import first_match
 from learners.snapshot import digest, loads
@@ -28,7 +29,7 @@ from schemas.events import (
 )
 from schemas.ids import derived_id
 from streams.context import Context
-from streams.sensor import Challenge, RetrainDue, Sensor, forget_error
+from streams.sensor import Challenge, RetrainDue, Sensor, forget_error, loosen, strictness
 
 FOREVER = 2**62
 """Milliseconds since the epoch that never come: a mute without an end."""
@@ -86,6 +87,8 @@ def on_control(sensor: Sensor, command: ControlEvent, context: Context) -> list[
             sensor.monitors = {}
             sensor.observed = None
             return [_record(sensor, "reset", challenge, before, context, command.reason)]
+        case "feedback":
+            return _feedback(sensor, command, challenge, before, context)
         case "relearn":
             return _relearn(sensor, challenge, before, command.reason, context)
         case "promote":
@@ -199,6 +202,33 @@ def _relearn(
     else:
         reason = "its challenger learns on"
     return [_record(sensor, "relearn", challenge, before, context, reason)]
+
+
+def _feedback(
+    sensor: Sensor,
+    command: ControlEvent,
+    challenge: Challenge,
+    before: ModelRef,
+    context: Context,
+) -> list[Message]:
+    """Take an operator's word that a drift event was a false alarm."""
+    signal = command.signal
+    if command.verdict is None or signal is None:
+        missing = "verdict" if command.verdict is None else "signal"
+        raise InvalidMessage(f"$.{missing}", "one, as `driftline alerts feedback` writes it")
+    if signal not in sensor.monitors and signal not in sensor.loosened:
+        reason = f"no signal {signal!r} of this sensor"
+        return [_record(sensor, "reject", challenge, before, context, reason)]
+    factor = loosen(sensor, signal, command.drift_event_id)
+    if factor is None:
+        held = strictness(sensor, signal)
+        known = "counted before" if held < MOST else "no threshold is raised further"
+        reason = f"thresholds of {signal} are {held:.4g} times as high: {known}"
+        return [_record(sensor, "reject", challenge, before, context, reason)]
+    said = "false alarm" + (f" ({command.reason})" if command.reason else "")
+    by = f", says {command.by}" if command.by else ""
+    reason = f"{said}{by}: thresholds of {signal} times {factor:.4g}"
+    return [_record(sensor, "loosen", challenge, before, context, reason)]
 
 
 def _promote(

@@ -1,6 +1,6 @@
-"""The worker's pipeline on recorded events, without Kafka.
+"""The worker's pipeline on recorded events, without a worker.
 
-Each line takes the partition and the offset that `driftline produce` into empty topics
+Each line of a file takes the partition and the offset that `driftline produce` into empty topics
 would have given it, so the drift events are those of a worker, ids included. The policy
 takes no part: it answers with a delay that a file does not have.
 """
@@ -14,6 +14,7 @@ from operator import itemgetter
 
 from schemas.codec import decode_label, decode_reading
 from schemas.dead_letter import DeadLetter
+from schemas.events import DriftEvent
 from schemas.settings import Settings
 from streams.partitioner import partition_for
 from streams.pipeline import Pipeline
@@ -62,6 +63,8 @@ class Backtest:
         self.totals = Totals()
         self.refusals: list[str] = []
         """Why the last message was refused; empty if it was not."""
+        self.absorbed: list[DriftEvent] = []
+        """What the last message led to that a drift event of the fleet stands for."""
 
     def feed(self, kind: str, message: bytes) -> Iterator[bytes]:
         """Process one message and yield the drift events it leads to, as on the alerts topic.
@@ -73,17 +76,34 @@ class Backtest:
         message
             A valid message: its sensor id is its Kafka key.
         """
+        yield from self.take(kind, *self.placed(kind, message))
+
+    def placed(self, kind: str, message: bytes) -> tuple[int, FileRecord]:
+        """Return the partition of a valid message, and the record that it becomes there."""
         event = decode_reading(message) if kind == "sensors" else decode_label(message)
         key = event.sensor_id.encode()
         partition = partition_for(key, self._settings.topics.partitions)
+        offset = self._offsets.get((kind, partition), 0)
+        self._offsets[kind, partition] = offset + 1
+        return partition, FileRecord(offset, event.ts // 1000, key, message)
+
+    def take(self, kind: str, partition: int, record: FileRecord) -> Iterator[bytes]:
+        """Process one record and yield the drift events it leads to, as on the alerts topic.
+
+        Parameters
+        ----------
+        kind
+            ``sensors`` or ``labels``.
+        partition, record
+            Where it stands, and what it is: anything at all.
+        """
         pipeline = self._pipelines.get(partition)
         if pipeline is None:
             pipeline = self._pipelines[partition] = Pipeline(self._settings, partition)
-        offset = self._offsets.get((kind, partition), 0)
-        self._offsets[kind, partition] = offset + 1
-        record = FileRecord(offset, event.ts // 1000, key, message)
+        counts = pipeline.process(kind, [record])
         self.totals.events += kind == "sensors"
-        self.totals.add(pipeline.process(kind, [record]))
+        self.totals.add(counts)
+        self.absorbed = counts.absorbed
         effects = pipeline.drain()
         self._unsaved += 1
         if self._unsaved >= UNSAVED:

@@ -6,6 +6,8 @@ Each key is a JSON array, so that any sensor id can stand in it:
 ``["position"]``                        next offset of every input topic, and the layout
 ``["sensor","oven-2"]``                 signed snapshot of one sensor
 ``["pending","oven-2","b-1001"]``       signed prediction that waits for its label
+``["fleet"]``                           episodes that opened a moment ago, and those that are
+                                        told as one (`streams.fleet`)
 ======================================  ================================================
 
 The end of a partition is where the broker says so (PARTITION_EOF under read_committed),
@@ -25,8 +27,9 @@ import structlog
 from schemas.errors import BrokerGone, TopicError
 from schemas.settings import Settings
 
-LAYOUT = 1
+LAYOUT = 2
 POSITION_KEY = orjson.dumps(["position"])
+FLEET = ["fleet"]
 READ_SECONDS = 0.1
 WATERMARK_SECONDS = 10.0
 
@@ -74,6 +77,11 @@ def sensor_key(sensor_id: str) -> bytes:
 def pending_key(sensor_id: str, event_id: str) -> bytes:
     """Return the state key of a prediction or label that waits for its counterpart."""
     return orjson.dumps(["pending", sensor_id, event_id])
+
+
+def is_of_fleet(key: bytes) -> bool:
+    """Tell whether a state key is that of the fleet, or of a part of it."""
+    return key.startswith(b'["fleet"')
 
 
 def parse_key(key: bytes) -> list[str]:

@@ -7,7 +7,7 @@ readings, no learner, no scale, no episodes. So they say what the rest of the pi
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,8 +17,10 @@ from detectors.base import LARGEST
 from detectors.calibration import reference_of
 from schemas.codec import decode_reading
 from schemas.errors import ConfigurationError
+from schemas.events import DriftEvent
 from streams.detect import build, detect
 from streams.files import Cell
+from streams.fleet import DETECTOR as FLEET
 from streams.scoring import Score, evenly_spaced, score, total
 from streams.windows import OPTION, Window, Windows
 
@@ -88,7 +90,8 @@ class Method:
 class Recording:
     """Keeps what scoring needs of a backtest: when events came, what they held, and the alarms.
 
-    An alarm is a drift event of the kind ``drift``.
+    An alarm is a drift event of the kind ``drift``; one of the fleet is an alarm of each sensor
+    whose own it stands for.
 
     Parameters
     ----------
@@ -126,9 +129,18 @@ class Recording:
 
     def note(self, drift_event: Mapping[str, Any]) -> None:
         """Take in a drift event, right after the event that led to it."""
-        if drift_event["kind"] == "drift":
-            sensor = drift_event["sensor_id"]
-            self.alarms.setdefault(sensor, []).append(len(self.times[sensor]) - 1)
+        # That of the fleet comes with the one of the sensor that tipped it.
+        if drift_event["kind"] == "drift" and drift_event.get("detector") != FLEET:
+            self._raise(drift_event["sensor_id"])
+
+    def note_absorbed(self, drift_events: Iterable[DriftEvent]) -> None:
+        """Take in drift events that one of the fleet stands for."""
+        for drift_event in drift_events:
+            if drift_event.kind == "drift":
+                self._raise(drift_event.sensor_id)
+
+    def _raise(self, sensor: str) -> None:
+        self.alarms.setdefault(sensor, []).append(len(self.times[sensor]) - 1)
 
     def windows(self, sensor: str) -> tuple[Window, ...]:
         """Return the windows of a sensor in which there is an event of it; once all are in."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from schemas.settings import SensorSettings, Settings
 from schemas.timestamps import MAX_US
+from streams.maintenance import Spans
 from streams.records import FileRecord, Record
 
 _NONE_YET = FileRecord(-1, 0, None, None)
@@ -26,6 +27,8 @@ class Context:
         Number of the owned partition.
     key
         Signs models.
+    maintenance
+        Windows in which the sensor is being worked on.
     kind
         Which input topic the record stood on.
     record
@@ -36,6 +39,7 @@ class Context:
     sensor_settings: SensorSettings
     partition: int
     key: bytes = field(repr=False)
+    maintenance: Spans = ()
     kind: str = ""
     record: Record = _NONE_YET
 

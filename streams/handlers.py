@@ -21,7 +21,8 @@ from schemas.events import (
 from streams import adaptation
 from streams.context import Context
 from streams.drift_events import drift_event
-from streams.sensor import Scored, Sensor, learn_label, score
+from streams.maintenance import is_within
+from streams.sensor import Scored, Sensor, learn_label, pass_by, score
 
 
 @dataclass(slots=True)
@@ -30,7 +31,10 @@ class Done:
 
     messages: list[Message] = field(default_factory=list)
     labels: Mapping[LabelOutcome, int] | Mapping[str, int] = field(default_factory=dict)
-    muted: int = 0
+    opens: bool = False
+    """Whether the drift event among the messages is the first of its episode."""
+    silenced: list[DriftEvent] = field(default_factory=list)
+    """Drift events that are not told, since somebody wants it so."""
 
 
 NOTHING = Done()
@@ -42,7 +46,10 @@ def on_reading(sensor: Sensor, reading: Reading, context: Context) -> Done:
     offset = context.record.offset
     event_id = reading.event_id or f"{context.partition}-{offset}"
     at = Position(offset, reading.ts)
-    scored = score(sensor, reading, at, event_id, context.sensor_settings)
+    if is_within(context.maintenance, reading.ts):
+        scored = pass_by(sensor, reading, at)
+    else:
+        scored = score(sensor, reading, at, event_id, context.sensor_settings)
     predictions = context.settings.predictions.enabled
     labels = sensor.champion.learner.needs_label
     if not (scored.events or predictions or labels or adaptation.is_due(sensor)):
@@ -121,9 +128,10 @@ def _report(sensor: Sensor, scored: Scored, context: Context, done: Done) -> Non
         muted = sensor.muted_until is not None and context.record.timestamp < sensor.muted_until
         acked = sensor.acked_episode == message.episode_id and event.kind != "recovered"
         if muted or acked:
-            done.muted += 1
+            done.silenced.append(message)
         else:
             done.messages.append(message)
+            done.opens = event.opens
 
 
 def _model(sensor: Sensor) -> ModelRef:

@@ -75,6 +75,7 @@ def _described(sensor: Sensor, partition: int) -> dict[str, Any]:
         "episode": sensor.episodes.episode_id,
         "waiting_labels": len(sensor.pending),
         "muted": sensor.muted_until is not None,
+        "loosened": {signal: found.factor for signal, found in sensor.loosened.items()},
     }
 
 

@@ -23,6 +23,7 @@ from streams import stored
 from streams.bank import bank as rows_of
 from streams.bank.layout import bank_layout
 from streams.context import Context
+from streams.maintenance import Maintenance
 from streams.records import Record
 from streams.rows import PART_BYTES, join_parts, split_parts, whole_rows
 from streams.sensor import Sensor, new_sensor
@@ -79,6 +80,8 @@ class Kept:
         Rows of ordinary sensors; None where there can't be one, or not yet.
     live, stored, waiting
         The other forms, by sensor id.
+    maintenance
+        When sensors are being worked on.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Kept:
         self.live: dict[str, Live] = {}
         self.stored: dict[str, bytes] = {}
         self.waiting: dict[str, dict[str, bytes]] = {}
+        self.maintenance = Maintenance(settings)
         self._settings = settings
         self._partition = partition
         self._compiled_is_ready = compiled_is_ready
@@ -192,7 +196,8 @@ class Kept:
     def context(self, sensor_id: str) -> Context:
         """Return what the handlers of a sensor are told, the record left out."""
         settings = self._settings.for_sensor(sensor_id)
-        return Context(self._settings, settings, self._partition, self.key)
+        maintenance = self.maintenance.of(sensor_id)
+        return Context(self._settings, settings, self._partition, self.key, maintenance)
 
     def add_row(self, name: bytes) -> bool:
         """Give a sensor a row, if it is an ordinary one of which nothing is known."""
@@ -304,6 +309,14 @@ class Kept:
             One that is left out.
         """
         return heapq.nsmallest(count, self._last_offsets(newcomer, count))
+
+    def active_since(self, ts: int) -> int:
+        """Return how many sensors sent nothing older than `ts` (microseconds) last."""
+        found = sum(live.sensor.last_ts >= ts for live in self.live.values() if live.sensor.events)
+        for sensor_id, row in self.stored.items():
+            if sensor_id not in self.live:
+                found += stored.last_offset(row) >= 0 and stored.last_ts(row) >= ts
+        return found + (0 if self.bank is None else self.bank.active_since(ts))
 
     def last_known(self, sensor_id: str) -> tuple[int, int]:
         """Return the time of a sensor's last event and the version of its model."""

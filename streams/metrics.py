@@ -28,6 +28,7 @@ ADAPTATION_ACTIONS: Final = (
     "rollback",
     "reject",
     "evict",
+    "loosen",
 )
 """The actions of an adaptation record."""
 
@@ -99,6 +100,7 @@ class Metrics:
     labels: Counter
     dead_letters: Counter
     drift_events: Counter
+    absorbed: Counter
     adaptations: Counter
     evicted_sensors: Counter
     skipped: Counter
@@ -143,6 +145,10 @@ class Metrics:
                 "detector",
                 "kind",
                 "diagnosis",
+            ),
+            absorbed=counter(
+                "absorbed_drift_events",
+                "Drift events of single sensors that a drift event of the fleet stands for.",
             ),
             adaptations=counter("adaptations", "Adaptation records written, by action.", "action"),
             evicted_sensors=counter(

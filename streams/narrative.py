@@ -22,6 +22,7 @@ _DEEDS = {
     "retrain": "a batch retrain is asked for",
     "rollback": "the earlier model is back in use",
     "reset": "the detectors begin anew",
+    "loosen": "thresholds are raised after a false alarm",
     "evict": "it was silent for the longest and is forgotten",
 }
 

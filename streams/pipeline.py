@@ -31,11 +31,13 @@ from schemas.settings import Settings, TopicName
 from streams import evictions
 from streams.bank import step
 from streams.bank.bank import Bank
-from streams.changelog import Restored
-from streams.handlers import HANDLERS, NOTHING
+from streams.changelog import FLEET, Restored, is_of_fleet
+from streams.fleet import Fleet
+from streams.handlers import HANDLERS, NOTHING, Done
 from streams.kept import Kept, Live
 from streams.metrics import dead_letter_reason
 from streams.records import INPUTS, Counts, Outgoing, Record
+from streams.rows import join_parts, split_parts
 from streams.sensor import Sensor
 from streams.slices import Slice
 
@@ -80,6 +82,8 @@ class Pipeline:
     ----------
     kept
         What is known of each sensor.
+    fleet
+        The sensors of the partition, looked at together.
     position
         Next offset by full topic name.
     last_timestamp
@@ -95,6 +99,8 @@ class Pipeline:
         self.position: dict[str, int] = {}
         self.last_timestamp: int | None = None
         self.kept = Kept(settings, partition, compiled_is_ready)
+        self.fleet = Fleet(settings.fleet, self.kept.active_since)
+        self._fleet_bytes = 0
         self._settings = settings
         self._partition = partition
         self._limit = settings.state.max_sensors
@@ -123,7 +129,12 @@ class Pipeline:
             If a row was not signed with this deployment's key.
         """
         self.position = dict(restored.position.offsets)
-        self.kept.restore(restored.rows)
+        rows = dict(restored.rows)
+        parts = {key: rows.pop(key) for key in restored.rows if is_of_fleet(key)}
+        for stored in join_parts(parts).values():
+            self.fleet.load(stored)
+            self._fleet_bytes = len(stored)
+        self.kept.restore(rows)
 
     def process(self, kind: str, records: Sequence[Record]) -> Counts:
         """Take in a slice of one input topic.
@@ -159,7 +170,12 @@ class Pipeline:
     def take(self) -> tuple[list[Outgoing], list[tuple[bytes, bytes | None]]]:
         """Return effects and changed rows since the last call; they are the caller's now."""
         effects, self._effects = self._effects, []
-        return effects, self.kept.take()
+        rows = self.kept.take()
+        if self.fleet.changed:
+            row = self.fleet.dump()
+            rows += split_parts(FLEET, row, self._fleet_bytes)
+            self._fleet_bytes = len(row)
+        return effects, rows
 
     def drain(self) -> list[Outgoing]:
         """Return effects only; a caller that keeps no state still calls `take` now and then."""
@@ -180,6 +196,7 @@ class Pipeline:
         at = int(np.searchsorted(events.offsets, position))
         counts.skipped += at
         columns.read(events.data, events.value_at, events.value_length, readings, stop)
+        self.kept.maintenance.leave_out(readings, events.data, stop)
         while at < stop:
             begins = at
             at, why = bank.run(at, stop, readings, events.data, events.offsets)
@@ -214,7 +231,9 @@ class Pipeline:
         sensor_id = event.sensor_id
         live, new = self.kept.take_out(sensor_id)
         try:
-            effects = self._handle(kind, live, event, record, counts)
+            done = self._handle(kind, live, event, record)
+            messages, absorbed = self._as_fleet(done, live, record, counts)
+            effects = [self._outgoing(message) for message in messages]
         except InvalidMessage as error:
             # Handlers refuse a message before they change anything.
             self.kept.forget_if_blank(live)
@@ -225,40 +244,48 @@ class Pipeline:
             self._dead_letter(kind, record, "processing", error, counts)
         else:
             self._effects += effects
+            _count(kind, event, done, messages, counts)
             if not self.kept.forget_if_blank(live):
                 if new and len(self.kept) > self._limit:
                     self._make_room(sensor_id, kind, record, counts)
                 self.kept.touch(live, kind, event, record)
+                for drift in absorbed:
+                    self.kept.touch(live, "alerts", drift, record)
                 return live
         return None
 
-    def _handle(
-        self, kind: str, live: Live, event: Any, record: Record, counts: Counts
-    ) -> list[Outgoing]:
-        context = live.context
-        context.kind, context.record = kind, record
-        done = HANDLERS[kind](live.sensor, event, context)
-        effects = [self._outgoing(message) for message in done.messages]
-        if kind == "sensors":
-            counts.scored += 1
-            counts.last_event_ts = event.ts
-        if done is NOTHING:
-            return effects
-        for outcome, n in done.labels.items():
-            counts.labels[outcome] = counts.labels.get(outcome, 0) + n
-        counts.muted += done.muted
+    def _handle(self, kind: str, live: Live, event: Any, record: Record) -> Done:
+        live.context.kind, live.context.record = kind, record
+        return HANDLERS[kind](live.sensor, event, live.context)
+
+    def _as_fleet(
+        self, done: Done, live: Live, record: Record, counts: Counts
+    ) -> tuple[Sequence[Message], Sequence[DriftEvent]]:
+        """Return what is written, and what the policy was given at once.
+
+        A drift that is not told does not come back on the alerts topic.
+        """
+        messages: list[Message] = []
+        absorbed: list[DriftEvent] = []
         for message in done.messages:
-            if isinstance(message, DriftEvent):
-                key = (message.detector, message.kind, message.diagnosis)
-                counts.drift_events[key] = counts.drift_events.get(key, 0) + 1
-            elif isinstance(message, Adaptation):
-                action = message.action
-                counts.adaptations[action] = counts.adaptations.get(action, 0) + 1
-        return effects
+            if not isinstance(message, DriftEvent):
+                messages.append(message)
+                continue
+            taken = self.fleet.take(message, opens=done.opens)
+            messages += taken.told
+            if taken.absorbed:
+                counts.absorbed.append(message)
+            if taken.instead is not None:
+                messages += self._handle("alerts", live, taken.instead, record).messages
+                absorbed.append(taken.instead)
+        for drift in done.silenced:
+            if drift.kind == "recovered":
+                messages += self.fleet.close(drift)
+        return messages, absorbed
 
     def _play(self, live: Live, kind: str, event: Any, record: Record) -> None:
         """Take in once more what led to effects before."""
-        self._handle(kind, live, event, record, Counts())
+        self._handle(kind, live, event, record)
 
     def _outgoing(self, message: Message) -> Outgoing:
         sensor_id: str = message.sensor_id  # type: ignore[attr-defined]
@@ -281,7 +308,9 @@ class Pipeline:
             self._effects.append(
                 self._outgoing(evictions.eviction(sensor_id, last_offset, last_ts, model, context))
             )
-        self.kept.forget([sensor_id for _, sensor_id in chosen])
+        forgotten = [sensor_id for _, sensor_id in chosen]
+        self.kept.forget(forgotten)
+        self.fleet.forget(forgotten)
         counts.adaptations["evict"] = counts.adaptations.get("evict", 0) + count
         log.warning(
             "the partition is full: sensors that were silent for the longest are forgotten",
@@ -317,3 +346,22 @@ class Pipeline:
                 record.timestamp,
             )
         )
+
+
+def _count(kind: str, event: Any, done: Done, messages: Sequence[Message], counts: Counts) -> None:
+    """Add up what a record led to."""
+    if kind == "sensors":
+        counts.scored += 1
+        counts.last_event_ts = event.ts
+    if done is NOTHING:
+        return
+    for outcome, n in done.labels.items():
+        counts.labels[outcome] = counts.labels.get(outcome, 0) + n
+    counts.muted += len(done.silenced)
+    for message in messages:
+        if isinstance(message, DriftEvent):
+            key = (message.detector, message.kind, message.diagnosis)
+            counts.drift_events[key] = counts.drift_events.get(key, 0) + 1
+        elif isinstance(message, Adaptation):
+            action = message.action
+            counts.adaptations[action] = counts.adaptations.get(action, 0) + 1

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+from schemas.events import DriftEvent
+
 InputName = Literal["sensors", "labels", "control", "alerts", "models"]
 INPUTS: tuple[InputName, ...] = ("sensors", "labels", "control", "alerts", "models")
 """The co-partitioned topics that one owner of a partition reads together."""
@@ -85,5 +87,7 @@ class Counts:
     drift_events: dict[tuple[str, str, str], int] = field(default_factory=dict)
     adaptations: dict[str, int] = field(default_factory=dict)
     muted: int = 0
+    absorbed: list[DriftEvent] = field(default_factory=list)
+    """Drift events that are not told, since one of the fleet stands for them."""
     last_event_ts: int | None = None
     seconds: float = field(default=0.0, compare=False)

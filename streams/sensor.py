@@ -19,6 +19,7 @@ from detectors.hygiene import Repeats, conversion
 from detectors.observed import Labels, Observed
 from detectors.registry import create as create_detector
 from detectors.signal import Finding, Position, SignalMonitor, Statistics
+from detectors.strictness import MOST, STEP, stricter
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
 from learners.champion import Champion
@@ -64,6 +65,14 @@ class Challenge:
     rule: str
 
 
+@dataclass(frozen=True, slots=True)
+class Loosened:
+    """What false alarms have made of the thresholds of a signal: by what factor, and the last."""
+
+    factor: float
+    drift_event_id: str | None
+
+
 @dataclass(slots=True)
 class Sensor:
     """State of one sensor.
@@ -105,6 +114,8 @@ class Sensor:
     answered_request
         Id of the last retrain request whose model has come, or the digest of a model that nobody
         asked for: a repeated one is no news.
+    loosened
+        By signal, where an operator called a drift event a false alarm.
     """
 
     sensor_id: str
@@ -131,6 +142,7 @@ class Sensor:
     answered_request: str | None = None
     retrain_due: RetrainDue | None = None
     observed: Observed | None = None
+    loosened: dict[str, Loosened] = field(default_factory=dict)
 
     @property
     def blank(self) -> bool:
@@ -226,7 +238,7 @@ def new_sensor(sensor_id: str, settings: SensorSettings) -> Sensor:
             settings.policy.margin,
             settings.policy.challenger_events,
         ),
-        Episodes(settings.episodes.quiet_events),
+        Episodes(settings.episodes.quiet_events, settings.episodes.cooldown),
         Prequential(),
         _pending(settings),
     )
@@ -274,6 +286,7 @@ def fitted(
     if not (same_learner and same_detectors):
         sensor.observed = None
     sensor.episodes.quiet_events = settings.episodes.quiet_events
+    sensor.episodes.cooldown_events = settings.episodes.cooldown
     sensor.champion.margin = settings.policy.margin
     sensor.champion.challenger_events = settings.policy.challenger_events
     return sensor
@@ -350,6 +363,33 @@ def score(
             _judge(sensor, at, clipped, error, None)
             _learn(sensor, clipped, None, at)
     return Scored(at, prediction, _observe(sensor, at, findings))
+
+
+def pass_by(sensor: Sensor, reading: Reading, at: Position) -> Scored:
+    """Count an event that says nothing of the sensor: it is neither judged nor learned.
+
+    Parameters
+    ----------
+    sensor
+        Changed in place: only its counts.
+    reading
+        The decoded event.
+    at
+        Its offset on the sensors topic, and its time.
+    """
+    sensor.events += 1
+    sensor.last_offset = at.offset
+    sensor.last_ts = at.ts
+    single = reading.features is None
+    values = {VALUE: reading.value} if reading.features is None else reading.features
+    if any(value is None for value in values.values()):
+        return Scored(at, None, [])
+    x = _known(sensor, values)
+    for name, value in x.items():
+        monitor = sensor.monitors.get(VALUE if single else f"feature:{name}")
+        if monitor is not None and isinstance(value, float):
+            x[name] = monitor.clip(value)
+    return Scored(at, sensor.champion.learner.predict(x), [])
 
 
 def learn_label(
@@ -549,21 +589,65 @@ def _feed(
 ) -> None:
     monitor = sensor.monitors.get(signal)
     if monitor is None:
-        monitor = sensor.monitors[signal] = monitor_of(signal, settings)
+        monitor = sensor.monitors[signal] = monitor_of(signal, settings, strictness(sensor, signal))
     found = monitor.update(x, at)
     if found:
         findings.extend((signal, finding) for finding in found)
 
 
-def monitor_of(signal: str, settings: SensorSettings) -> SignalMonitor:
-    """Return a monitor that has seen nothing of a signal yet."""
+def strictness(sensor: Sensor, signal: str) -> float:
+    """Return by what the thresholds of a sensor's signal are multiplied."""
+    loosened = sensor.loosened.get(signal)
+    return 1.0 if loosened is None else loosened.factor
+
+
+def loosen(sensor: Sensor, signal: str, drift_event_id: str | None) -> float | None:
+    """Raise the thresholds of a signal after a false alarm; what it is now is taken as normal.
+
+    Parameters
+    ----------
+    sensor
+        Changed in place.
+    signal
+        One that the sensor has.
+    drift_event_id
+        Of the false alarm: told twice, it counts once.
+
+    Returns
+    -------
+    float or None
+        The factor that holds from now on; None if nothing was changed.
+    """
+    before = sensor.loosened.get(signal, Loosened(1.0, None))
+    if before.factor >= MOST or (
+        drift_event_id is not None and before.drift_event_id == drift_event_id
+    ):
+        return None
+    factor = min(before.factor * STEP, MOST)
+    sensor.loosened[signal] = Loosened(factor, drift_event_id)
+    sensor.monitors.pop(signal, None)
+    return factor
+
+
+def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> SignalMonitor:
+    """Return a monitor that has seen nothing of a signal yet.
+
+    Parameters
+    ----------
+    signal
+        Its name.
+    settings
+        Those of the sensor.
+    factor
+        What its thresholds are multiplied by, see `detectors.strictness`.
+    """
     family = family_of(signal)
     classes = settings.learner.task == "classification"
     bits = signal == "missing" or (classes and signal in ("error", "label"))
     configured: tuple[str, ...] | None = getattr(settings.detectors, family)
     names = DETECTORS[family] if configured is None else configured
     return SignalMonitor(
-        with_defaults(names, scaled=not bits, params=settings.detectors.params),
+        stricter(with_defaults(names, scaled=not bits, params=settings.detectors.params), factor),
         settings.detectors.warmup,
         scaled=not bits,
         alarm_on="up" if signal == "error" else "both",
@@ -583,7 +667,7 @@ def _observe(
     sensor: Sensor, at: Position, findings: list[tuple[str, Finding]]
 ) -> list[tuple[EpisodeEvent, Diagnosis, Severity]]:
     named = [_named(signal, found) for signal, found in findings]
-    events = sensor.episodes.observe(at, named)
+    events = sensor.episodes.observe(at, named, sensor.events)
     for number, event in enumerate(events):
         if event.finding is None:
             continue

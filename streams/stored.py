@@ -4,10 +4,11 @@
 begins     holds
 =========  =========================================================================
 ``DLR1``   numbers, see `streams.bank.bank`; the last offset stands in the first section
-``DLP1``   last offset (8 bytes, signed, the high one first) and a signed snapshot
+``DLP2``   offset and time of the last event (8 bytes each, signed, the high one first), and a
+           signed snapshot
 =========  =========================================================================
 
-So what a sensor's last offset is can be told without unpickling its row.
+So when a sensor sent its last event can be told without unpickling its row.
 """
 
 from __future__ import annotations
@@ -20,15 +21,16 @@ from schemas.settings import SensorSettings
 from streams.bank import bank
 from streams.sensor import Sensor, Stored, refit
 
-MAGIC: Final = b"DLP1"
-_OFFSET: Final = 8
-_HEAD: Final = len(MAGIC) + _OFFSET
+MAGIC: Final = b"DLP2"
+_NUMBER: Final = 8
+_TIME_AT: Final = len(MAGIC) + _NUMBER
+_HEAD: Final = _TIME_AT + _NUMBER
 
 
 def write(sensor: Sensor, settings: SensorSettings, key: bytes) -> bytes:
     """Return the row of a sensor that is an object; what waits has rows of its own."""
-    offset = sensor.last_offset.to_bytes(_OFFSET, "big", signed=True)
-    return MAGIC + offset + snapshot.dumps(sensor.stored(settings), key)
+    last = [n.to_bytes(_NUMBER, "big", signed=True) for n in (sensor.last_offset, sensor.last_ts)]
+    return MAGIC + b"".join(last) + snapshot.dumps(sensor.stored(settings), key)
 
 
 def verify(row: bytes, key: bytes) -> None:
@@ -49,7 +51,14 @@ def last_offset(row: bytes) -> int:
     """Return the offset of the sensor's last event, -1 if it has sent none."""
     if row.startswith(bank.MAGIC):
         return bank.last_offset(row)
-    return int.from_bytes(row[len(MAGIC) : _HEAD], "big", signed=True)
+    return int.from_bytes(row[len(MAGIC) : _TIME_AT], "big", signed=True)
+
+
+def last_ts(row: bytes) -> int:
+    """Return the time of the sensor's last event in microseconds, 0 if it has sent none."""
+    if row.startswith(bank.MAGIC):
+        return bank.last_ts(row)
+    return int.from_bytes(row[_TIME_AT:_HEAD], "big", signed=True)
 
 
 def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
@@ -60,14 +69,14 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     Raises
     ------
     SnapshotError
-        As `verify` does, and if the row does not have the last offset that its snapshot has.
+        As `verify` does, and if the row's last event is not that of its snapshot.
     """
     if row.startswith(bank.MAGIC):
         return bank.read(row, key, sensor_id, settings)
     stored = snapshot.loads(snapshot_of(row), key)
     assert isinstance(stored, Stored)
-    if stored.values["last_offset"] != last_offset(row):
-        raise SnapshotError("state: the last offset of a row is not that of its snapshot")
+    if (stored.values["last_offset"], stored.values["last_ts"]) != (last_offset(row), last_ts(row)):
+        raise SnapshotError("state: the last event of a row is not that of its snapshot")
     return refit(stored, sensor_id, settings)
 
 

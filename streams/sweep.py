@@ -38,7 +38,7 @@ from streams.windows import Windows
 
 __all__ = ["Data", "Outcome", "best_first", "combinations", "parse", "read_spec", "run"]
 
-SECTIONS: Final = ("learner", "labels", "detectors", "episodes")
+SECTIONS: Final = ("learner", "labels", "detectors", "episodes", "fleet")
 """Sections of the configuration that a backtest depends on. The policy takes no part in it."""
 
 _SEED: Final = 0
@@ -260,6 +260,7 @@ def _outcome(data: Data, place: int, values: Values, settings: Settings) -> Outc
             recording.add(message)
         for alert in backtest.feed(kind, message):
             recording.note(orjson.loads(alert))
+        recording.note_absorbed(backtest.absorbed)
     ours = recording.method(DRIFTLINE, recording.alarms)
     return Outcome(place, values, ours.total, ours.dummy_f1(), ours.beats_dummy())
 

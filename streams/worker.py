@@ -363,6 +363,7 @@ class Worker:
             metrics.labels.labels(outcome).inc(n)
         for key, n in counts.drift_events.items():
             metrics.drift_events.labels(*key).inc(n)
+        metrics.absorbed.inc(len(counts.absorbed))
         for action, n in counts.adaptations.items():
             metrics.adaptations.labels(action).inc(n)
         metrics.evicted_sensors.inc(counts.adaptations.get("evict", 0))

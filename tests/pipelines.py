@@ -126,6 +126,7 @@ class Partition:
         self.counts.scored += counts.scored
         self.counts.skipped += counts.skipped
         self.counts.muted += counts.muted
+        self.counts.absorbed += counts.absorbed
         for name in ("dead_letters", "labels", "drift_events", "adaptations"):
             total = getattr(self.counts, name)
             for what, n in getattr(counts, name).items():
@@ -177,6 +178,8 @@ class Partition:
         return {name: self._plain(name, row) for name, row in join_parts(self.rows).items()}
 
     def _plain(self, name: tuple[str, ...], row: bytes) -> Any:
+        if name == ("fleet",):
+            return orjson.loads(row)
         key = signing_key(self.settings.state)
         if row.startswith(MAGIC):
             # All but the signature; a pickle has more than one form, so it is opened.

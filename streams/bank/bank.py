@@ -20,6 +20,7 @@ from streams.bank.layout import (
     BLOCKS,
     ERROR,
     ERROR_BLOCK,
+    EVENTS,
     INTEGERS,
     LAST_OFFSET,
     LAST_TS,
@@ -201,6 +202,12 @@ class Bank:
     def last_ts(self, number: int) -> int:
         """Return the time of the last event of the sensor that a row holds, in microseconds."""
         return int(self._arrays[1][number, LAST_TS])
+
+    def active_since(self, ts: int) -> int:
+        """Return how many of the sensors held here sent nothing older than `ts` last."""
+        rows = len(self.names)
+        sent = (self._arrays[1][:rows, LAST_TS] >= ts) & (self._arrays[0][:rows, EVENTS] > 0)
+        return int(np.count_nonzero(sent & (self.elsewhere[:rows] == 0)))
 
     def version(self, number: int) -> int:
         """Return the version of the model of the sensor that a row holds."""
@@ -497,10 +504,19 @@ def verify_all(rows: Sequence[bytes], key: bytes) -> None:
 
 def last_offset(row: bytes) -> int:
     """Return the last offset of the sensor of a stored row."""
+    return int(_integers(row)[LAST_OFFSET])
+
+
+def last_ts(row: bytes) -> int:
+    """Return the time of the last event of the sensor of a stored row, in microseconds."""
+    return int(_integers(row)[LAST_TS])
+
+
+def _integers(row: bytes) -> Any:
     data = np.frombuffer(row, np.uint8)
     integers = np.zeros(VALUE_BEGAN, np.int64)
     packing.unpack_sensor(data, _HEAD, np.zeros(PREQUENTIAL), integers)
-    return int(integers[LAST_OFFSET])
+    return integers
 
 
 def split(row: bytes) -> tuple[bytes, bytes]:

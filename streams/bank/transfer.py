@@ -122,7 +122,8 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     -------
     bool
         False if it can't be a row now: a challenger learns beside its model, a retrain waits for
-        examples, labels are kept, it has other signals, had an event without a value or is stuck.
+        examples, its thresholds were raised, labels are kept, it has other signals, had an event
+        without a value or is stuck.
         What the row then holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
@@ -130,6 +131,7 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
         champion.challenger is not None
         or sensor.repeats.stuck
         or sensor.retrain_due is not None
+        or sensor.loosened
         or not sensor.monitors.keys() <= _SIGNALS
         or not learner.bankable(champion.learner)
         or champion.learner.configuration != layout.configuration
@@ -218,13 +220,13 @@ def beside(sensor: Sensor) -> dict[str, Any] | None:
     if (
         champion.newest == 1
         and champion.previous is None
-        and not sensor.episodes.open
+        and sensor.episodes.blank
         and all(getattr(sensor, name) == default for name, default in _UNTOUCHED.items())
     ):
         return None
     values = {name: getattr(sensor, name) for name in _UNTOUCHED}
     values["champion"] = (champion.version, champion.newest, champion.previous)
-    values["episodes"] = sensor.episodes if sensor.episodes.open else None
+    values["episodes"] = None if sensor.episodes.blank else sensor.episodes
     return values
 
 
@@ -242,10 +244,10 @@ def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
     champion.version, champion.newest, champion.previous = values["champion"]
     episodes = values["episodes"]
     if episodes is not None:
-        episodes.quiet_events, episodes.quiet = (
-            sensor.episodes.quiet_events,
-            sensor.episodes.quiet,
-        )
+        configured = sensor.episodes
+        episodes.quiet_events = configured.quiet_events
+        episodes.cooldown_events = configured.cooldown_events
+        episodes.quiet = configured.quiet
         sensor.episodes = episodes
 
 

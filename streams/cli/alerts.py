@@ -29,6 +29,13 @@ Kind = Annotated[
 ]
 
 
+Reason = Annotated[str | None, typer.Option(metavar="TEXT", help="A note to it.")]
+By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")]
+
+_WITHOUT_THRESHOLD = ("stuck", "range", "rate", "schema")
+"""Checks that know a fault by what it is, not by how far it goes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Alert:
     """A drift event as it stands on the topic."""
@@ -79,9 +86,9 @@ def list_(
     start = None if since is None else moment("--since", since)
     found = [alert for alert in read_alerts(settings) if alert.fits(sensor, kind, start)]
     found.sort(key=lambda alert: alert.ts)
-    acknowledged = set() if json else _acknowledged(settings)
+    acknowledged = {} if json else _acknowledged(settings)
     for alert in found[-limit:] if limit else found:
-        show(alert, json=json, acknowledged=alert.event["id"] in acknowledged)
+        show(alert, json=json, acknowledged=acknowledged.get(alert.event["id"]))
 
 
 @app.command()
@@ -133,7 +140,8 @@ def ack(
     alert_id: Annotated[
         str, typer.Argument(metavar="ID", help="Id of a drift event, or how it begins.")
     ],
-    reason: Annotated[str | None, typer.Option(metavar="TEXT", help="A note to it.")] = None,
+    reason: Reason = None,
+    by: By = None,
     config: Config = None,
     assignments: Set = None,
     json: Json = False,
@@ -143,7 +151,7 @@ def ack(
     \b
     Examples:
       driftline alerts ack 3f2a90c1b7de
-      driftline alerts ack 3f2a90c1b7de --reason "bearing replaced"
+      driftline alerts ack 3f2a90c1b7de --by anna --reason "bearing replaced"
     """
     settings = load(config, assignments)
     alert = find_alert(settings, alert_id)
@@ -156,6 +164,7 @@ def ack(
         alert_id=alert["id"],
         episode_id=alert["episode_id"],
         reason=reason,
+        by=by,
     )
 
 
@@ -205,6 +214,60 @@ def unmute(
     _control(settings, json, f"unmuted {sensor}", command="unmute", sensor_id=sensor)
 
 
+@app.command()
+def feedback(
+    alert_id: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="Id of a drift event or of an episode, or how it begins."
+        ),
+    ],
+    false_alarm: Annotated[
+        bool, typer.Option("--false-alarm", help="Nothing had changed, or nothing that matters.")
+    ] = False,
+    reason: Reason = None,
+    by: By = None,
+    config: Config = None,
+    assignments: Set = None,
+    json: Json = False,
+) -> None:
+    """Say what a drift event turned out to be, so that the sensor's thresholds learn from it.
+
+    A false alarm raises the thresholds of that signal of that sensor by a quarter, up to three
+    times what they were; of all sensors that the alert names, if it is one of the fleet.
+
+    \b
+    Examples:
+      driftline alerts feedback 3f2a90c1b7de --false-alarm
+      driftline alerts feedback 3f2a90c1b7de --false-alarm --by anna --reason "door was open"
+    """
+    if not false_alarm:
+        from schemas.settings_errors import Words
+
+        raise ConfigurationError("--false-alarm", Words("nothing"), "it: there is no other verdict")
+    settings = load(config, assignments)
+    alert = find_alert(settings, alert_id, episodes=True)
+    if alert["detector"] in _WITHOUT_THRESHOLD:
+        raise DriftlineError(
+            f"ID: the check {alert['detector']} has no threshold to raise: "
+            f"`driftline alerts mute {alert['sensor_id']}` silences the sensor"
+        )
+    for sensor in alert.get("members") or [alert["sensor_id"]]:
+        _control(
+            settings,
+            json,
+            f"false alarm: thresholds of {alert['signal']} of {sensor} are raised",
+            command="feedback",
+            sensor_id=sensor,
+            verdict="false_alarm",
+            signal=alert["signal"],
+            drift_event_id=alert["id"],
+            episode_id=alert["episode_id"],
+            reason=reason,
+            by=by,
+        )
+
+
 def read_alerts(settings: Settings) -> Iterator[Alert]:
     """Every drift event on the alerts topic, in the order of partition and offset."""
     from streams.cli.kafka import read_to_end
@@ -212,8 +275,17 @@ def read_alerts(settings: Settings) -> Iterator[Alert]:
     return _parsed(read_to_end(settings, settings.topic("alerts")))
 
 
-def find_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
+def find_alert(settings: Settings, alert_id: str, *, episodes: bool = False) -> dict[str, Any]:
     """The drift event of that id, or the only one whose id begins so.
+
+    Parameters
+    ----------
+    settings
+        Of the deployment.
+    alert_id
+        The id, or how it begins.
+    episodes
+        Whether it may be that of an episode: its first drift then, or its first warning.
 
     Raises
     ------
@@ -224,11 +296,15 @@ def find_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
     """
     if len(alert_id) < _SHORTEST_ID:
         raise ConfigurationError("ID", alert_id, f"at least {_SHORTEST_ID} characters of an id")
-    found = {
-        alert.event["id"]: alert.event
-        for alert in read_alerts(settings)
-        if alert.event["id"].startswith(alert_id)
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for alert in read_alerts(settings):
+        event = alert.event
+        if event["id"].startswith(alert_id):
+            found[event["id"]] = event
+        elif episodes and event["episode_id"].startswith(alert_id):
+            told = found.get(event["episode_id"])
+            if told is None or (told["kind"] == "warning" and event["kind"] == "drift"):
+                found[event["episode_id"]] = event
     if not found:
         raise DriftlineError(f"ID: no alert on {settings.topic('alerts')} begins with {alert_id}")
     if len(found) > 1:
@@ -236,8 +312,8 @@ def find_alert(settings: Settings, alert_id: str) -> dict[str, Any]:
     return next(iter(found.values()))
 
 
-def show(alert: Alert, *, json: bool, acknowledged: bool = False) -> None:
-    """Write one alert: as it stands, or in plain words."""
+def show(alert: Alert, *, json: bool, acknowledged: str | None = None) -> None:
+    """Write one alert: as it stands, or in plain words and with its acknowledgement."""
     if json:
         emit(alert.raw)
         return
@@ -251,7 +327,7 @@ def show(alert: Alert, *, json: bool, acknowledged: bool = False) -> None:
         f"{printable(event['sensor_id'])}  {printable(describe(event))} "
         f"{printable(why)}({event['detector']} on {printable(event['signal'])})  "
         f"{event['id'][:_ID_SHOWN]}"
-        f"{'  acknowledged' if acknowledged else ''}",
+        f"{f'  {printable(acknowledged)}' if acknowledged else ''}",
         style="dim" if acknowledged else _STYLES.get(event["kind"]),
     )
 
@@ -263,7 +339,8 @@ def _parsed(messages: Iterable[Any]) -> Iterator[Alert]:
             yield Alert(raw, orjson.loads(raw))
 
 
-def _acknowledged(settings: Settings) -> set[str]:
+def _acknowledged(settings: Settings) -> dict[str, str]:
+    """By id of the drift event: that it was acknowledged, by whom and when."""
     from streams.cli.kafka import read_to_end
 
     commands = (
@@ -274,7 +351,13 @@ def _acknowledged(settings: Settings) -> set[str]:
             lambda message: b'"ack"' in (message.value() or b""),
         )
     )
-    return {c["alert_id"] for c in commands if c.get("command") == "ack" and c.get("alert_id")}
+    return {
+        c["alert_id"]: "acknowledged"
+        + (f" by {c['by']}" if c.get("by") else "")
+        + (f" at {c['ts']}" if c.get("ts") else "")
+        for c in commands
+        if c.get("command") == "ack" and c.get("alert_id")
+    }
 
 
 def _back(consumer: Any, topic: str, partition: int, lines: int) -> int:

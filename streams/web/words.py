@@ -19,7 +19,7 @@ _CHECK: Final = {
     "rate": "events come at another rate",
     "unit": "the readings look like another unit",
     "schema": "events carry other fields",
-    "fleet": "the sensor parts from the others of its kind",
+    "fleet": "many sensors changed at once",
 }
 
 _SUBJECT: Final = {
@@ -133,6 +133,9 @@ def _named(entry: Mapping[str, Any]) -> str:
 
 
 def _what(drift: Mapping[str, Any]) -> str:
+    count = drift.get("member_count")
+    if isinstance(count, int):
+        return f"{count:,} sensors changed at once"
     check = _CHECK.get(str(drift.get("detector")))
     if check is not None:
         return check

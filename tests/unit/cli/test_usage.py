@@ -57,8 +57,8 @@ def test_each_command_explains_itself_with_examples(driftline: Driftline, comman
     ("arguments", "line"),
     [
         (["detcet"], "No such command 'detcet'. Did you mean 'detect'?: expected one of demo,"),
-        (["alerts", "lst"], "expected one of list, tail, ack, mute, unmute"),
-        (["alerts"], "Missing command: expected one of list, tail, ack, mute, unmute"),
+        (["alerts", "lst"], "expected one of list, tail, ack, mute, unmute, feedback"),
+        (["alerts"], "Missing command: expected one of list, tail, ack, mute, unmute, feedback"),
         (["detect"], "Missing argument 'FILE' (see `driftline detect --help`)"),
         (["detect", "x.csv"], "Missing option '--detector'"),
         (["--bogus"], "No such option: --bogus"),

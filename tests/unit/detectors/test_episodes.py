@@ -1,4 +1,4 @@
-"""Many findings of one trouble: one warning, one drift, one recovery."""
+"""Many findings of one trouble: one warning, one drift, what makes it worse, one recovery."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.episodes import EpisodeEvent, Episodes
-from detectors.signal import Finding, Kind, Position
+from detectors.signal import Finding, Kind, Position, Statistics
 from schemas.errors import ConfigurationError
 
 
@@ -20,6 +20,15 @@ def _finding(kind: Kind, detector: str = "adwin") -> Finding:
 WARNING, DRIFT = _finding("warning", "ddm"), _finding("drift")
 
 
+def _drift(shift: float) -> Finding:
+    """A drift by so many standard deviations."""
+    before, after = Statistics(100, 0.0, 1.0), Statistics(20, shift, 1.0)
+    return Finding("adwin", "drift", "up", None, None, Position(1, 1), before, after)
+
+
+LOW, MEDIUM, HIGH = _drift(0.5), _drift(2.0), _drift(5.0)
+
+
 def _run(script: str, episodes: Episodes) -> list[tuple[int, EpisodeEvent]]:
     """Play a script, a character an event: w a warning, d a drift, b both, . nothing."""
     found = {
@@ -27,18 +36,22 @@ def _run(script: str, episodes: Episodes) -> list[tuple[int, EpisodeEvent]]:
         "w": [("error", WARNING)],
         "d": [("value", DRIFT)],
         "b": [("error", WARNING), ("value", DRIFT)],
+        "1": [("value", LOW)],
+        "2": [("value", MEDIUM)],
+        "3": [("value", HIGH)],
+        "x": [("value", LOW), ("error", HIGH)],
     }
     return [
         (i, event)
         for i, character in enumerate(script)
-        for event in episodes.observe(Position(i, i), found[character])
+        for event in episodes.observe(Position(i, i), found[character], i + 1)
     ]
 
 
-def _told(script: str, quiet_events: int = 3) -> str:
+def _told(script: str, quiet_events: int = 3, cooldown_events: int = 0) -> str:
     """Return what was told, at each event: W, D, R or nothing."""
     told = ["."] * len(script)
-    for i, event in _run(script, Episodes(quiet_events)):
+    for i, event in _run(script, Episodes(quiet_events, cooldown_events)):
         told[i] = event.kind[0].upper()
     return "".join(told)
 
@@ -61,6 +74,72 @@ def _told(script: str, quiet_events: int = 3) -> str:
 )
 def test_a_script_of_findings_becomes_episodes(script: str, told: str) -> None:
     assert _told(script) == told
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("1.2.3...", "D.D.D..R"),
+        ("1.3.3.3...", "D.D......R"),
+        ("3.2.1...", "D......R"),
+        ("2.1.2.3...", "D.....D..R"),
+        ("w.1.2...", "W.D.D..R"),
+        ("1.w.2...", "D...D..R"),
+        ("1.x...", "D.D..R"),
+        ("x.x...", "D.D..R"),
+    ],
+)
+def test_what_is_graver_than_all_that_was_told_is_told_too(script: str, told: str) -> None:
+    assert _told(script) == told
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("13......", "D...R..."),
+        ("1.3.....", "D....R.."),
+        ("1..3...", "D..D..R"),
+        ("1..2.3...", "D..D....R"),
+        ("1..2..3...", "D..D..D..R"),
+    ],
+)
+def test_what_comes_soon_after_is_the_same_change_on_another_signal(script: str, told: str) -> None:
+    assert _told(script, cooldown_events=3) == told
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("2...2...........", "D..R............"),
+        ("2...3...........", "D..RD..R........"),
+        ("2...2.....2.....", "D..R......D..R.."),
+        ("2...2..2..2.....", "D..R......D..R.."),
+        ("2...w...........", "D..R............"),
+        ("w...1...........", "W..R............"),
+        ("w...2...........", "W..RD..R........"),
+    ],
+)
+def test_what_comes_soon_after_a_recovery_is_told_only_if_it_is_graver(
+    script: str, told: str
+) -> None:
+    assert _told(script, cooldown_events=5) == told
+
+
+def test_an_episode_of_which_nothing_was_told_does_not_put_off_the_next_one() -> None:
+    # Else a sensor that drifts again and again would never be heard of.
+    assert _told("2...2...2.......", cooldown_events=4) == "D..R....D..R...."
+
+
+def test_only_the_first_that_is_told_opens_an_episode() -> None:
+    events = [event for _, event in _run("w.1.2...", Episodes(3))]
+    assert [event.opens for event in events] == [True, False, False, False]
+
+
+def test_what_an_earlier_version_stored_goes_on_with_nothing_told() -> None:
+    old = Episodes.__new__(Episodes)
+    old.__setstate__((None, {"quiet_events": 7, "_id": "value@3", "_drifted": True, "quiet": 2}))
+    assert (old.quiet_events, old.quiet, old.episode_id) == (7, 2, "value@3")
+    assert old.observe(Position(4, 4), [("value", HIGH)], 5)[0].kind == "drift"
 
 
 def test_a_recovery_names_who_opened_the_episode() -> None:
@@ -102,21 +181,29 @@ def test_an_episode_needs_at_least_one_quiet_event() -> None:
         Episodes(0)
 
 
-@given(st.text("wdb.", max_size=200), st.integers(1, 5), st.integers(0, 200))
-def test_a_pickled_copy_goes_on_as_the_original_would(script: str, quiet: int, cut: int) -> None:
-    original = Episodes(quiet)
+@given(st.text("wdb123.", max_size=200), st.integers(1, 5), st.integers(0, 9), st.integers(0, 200))
+def test_a_pickled_copy_goes_on_as_the_original_would(
+    script: str, quiet: int, cooldown: int, cut: int
+) -> None:
+    original = Episodes(quiet, cooldown)
     _run(script[:cut], original)
     copy = pickle.loads(pickle.dumps(original, protocol=5))
-    assert len(pickle.dumps(copy, protocol=5)) < 300
+    assert len(pickle.dumps(copy, protocol=5)) < 400
     assert _run(script[cut:], copy) == _run(script[cut:], original)
 
 
-@given(st.text("wdb.", max_size=200), st.integers(1, 5))
-def test_an_episode_is_at_most_a_warning_then_a_drift_then_a_recovery(
-    script: str, quiet: int
+@given(st.text("wdbx123.", max_size=200), st.integers(1, 5), st.integers(0, 9))
+def test_an_episode_is_at_most_a_warning_three_drifts_and_a_recovery(
+    script: str, quiet: int, cooldown: int
 ) -> None:
-    told = _told(script, quiet).replace(".", "")
+    told = _told(script, quiet, cooldown).replace(".", "")
     for episode in told.split("R"):
-        assert episode in {"", "W", "D", "WD"}
+        assert episode in {"", "W", "D", "WD", "DD", "WDD", "DDD", "WDDD"}
     assert "RR" not in told
     assert not told.startswith("R")
+
+
+@given(st.text("wdbx123.", max_size=300), st.integers(1, 5), st.integers(0, 9))
+def test_ids_of_drift_events_would_be_unique(script: str, quiet: int, cooldown: int) -> None:
+    told = [(i, e.signal, e.detector, e.kind) for i, e in _run(script, Episodes(quiet, cooldown))]
+    assert len(set(told)) == len(told)

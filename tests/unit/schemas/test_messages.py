@@ -114,8 +114,15 @@ def test_a_drift_event_is_written_as_in_the_contract() -> None:
         '"change_point":{"ts":"2026-01-05T11:59:59Z","offset":4711},'
         '"before":{"n":992,"mean":0.2,"std":0.4},"after":{"n":31,"mean":0.79,"std":0.41},'
         '"model":{"name":"oven-2","version":3},'
-        '"source":{"topic":"driftline.sensors","partition":2,"offset":5734},"evidence":[]}'
+        '"source":{"topic":"driftline.sensors","partition":2,"offset":5734},"evidence":[],'
+        '"members":null,"member_count":null}'
     )
+
+
+def test_a_drift_event_of_a_version_that_knew_no_fleet_can_be_read() -> None:
+    written = json.loads(encode(DRIFT))
+    del written["members"], written["member_count"]
+    assert decode(json.dumps(written).encode(), DriftEvent) == DRIFT
 
 
 def test_all_keys_of_a_drift_event_are_there_when_there_is_nothing_to_say() -> None:
@@ -222,7 +229,7 @@ def test_unknown_fields_of_any_message_are_left_out() -> None:
         (
             b'{"command":"explode","sensor_id":"a"}',
             "$.command: expected one of 'reset', 'relearn', 'promote', 'rollback', 'mute', "
-            "'unmute' or 'ack'",
+            "'unmute', 'ack' or 'feedback'",
         ),
         (b'{"command":"ack","sensor_id":"a","x":NaN}', "$.x: expected a finite number"),
     ],

@@ -30,6 +30,8 @@ KEYS = [
     "model",
     "source",
     "evidence",
+    "members",
+    "member_count",
 ]
 QUIET = 40
 

@@ -546,7 +546,7 @@ def test_a_row_that_says_another_offset_than_its_snapshot_is_refused() -> None:
     ((key, row),) = partition.rows.items()
     partition.rows[key] = row[:4] + (7).to_bytes(8, "big") + row[12:]
     partition.restart()
-    with pytest.raises(SnapshotError, match="last offset"):
+    with pytest.raises(SnapshotError, match="last event"):
         partition.sensor()
 
 
