@@ -68,7 +68,8 @@ MEANING: Mapping[str, str] = {
     "episodes.cooldown_events": "Events after a drift event, or a recovery, in which only what is "
     "graver is told, see [episodes](concepts.md#episodes). Without it, half of `quiet_events`.",
     "fleet.enabled": "Off: each sensor's drift is told by itself.",
-    "fleet.window": "Of event time: what changes within it [changes at once](concepts.md#the-fleet).",
+    "fleet.window": "Of event time: what changes within it "
+    "[changes at once](concepts.md#the-fleet).",
     "fleet.min_sensors": "Sensors of a partition that make one drift event of the fleet.",
     "fleet.min_share": "The share that they must be of those that sent something in the window.",
     "maintenance": "When sensors are being worked on, see below.",

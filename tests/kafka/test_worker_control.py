@@ -98,6 +98,30 @@ def test_an_acknowledged_episode_says_nothing_more_until_it_is_over(at_work: Dep
     ]
 
 
+def test_a_false_alarm_raises_thresholds_so_that_the_same_change_is_not_told_again(
+    at_work: Deployment,
+) -> None:
+    sensors = ("managed-loose", "managed-strict")
+    for sensor in sensors:
+        send(at_work, "sensors", *values(sensor, 20.0))
+    for number in range(5):
+        command(
+            at_work,
+            "feedback",
+            "managed-loose",
+            verdict="false_alarm",
+            signal="value",
+            drift_event_id=f"drift-{number}",
+        )
+    assert state(at_work, "managed-loose")["loosened"] == {"value": 3.0}
+    actions = [a["action"] for a in of(at_work, "adaptations", "managed-loose")]
+    assert actions == ["loosen"] * 5
+    for sensor in sensors:
+        send(at_work, "sensors", *values(sensor, 20.0), *values(sensor, 21.5, n=14))
+    assert of(at_work, "alerts", "managed-loose") == []
+    assert [d["kind"] for d in of(at_work, "alerts", "managed-strict")] == ["drift"]
+
+
 def test_a_reset_forgets_what_the_detectors_have_seen(at_work: Deployment, managed: str) -> None:
     send(at_work, "sensors", *values(managed, 20.0))
     assert "value" in state(at_work, managed)["references"]

@@ -224,7 +224,64 @@ def test_an_acknowledged_alert_is_shown_as_such(driftline: Driftline, deployment
     assert control["episode_id"] == event.episode_id
     assert control["reason"] == "bearing replaced"
     listed = driftline("alerts", "list").out.splitlines()
-    assert [line.endswith("acknowledged") for line in listed] == [True, False]
+    assert [line.endswith(f"acknowledged at {control['ts']}") for line in listed] == [True, False]
+
+
+def test_who_acknowledged_an_alert_is_shown(driftline: Driftline, deployment: Settings) -> None:
+    event = drift_event(1)
+    put_alerts(deployment, event)
+    assert driftline("alerts", "ack", event.id[:12], "--by", "anna").code == 0
+    assert "  acknowledged by anna at 2" in driftline("alerts", "list").out
+
+
+@pytest.mark.parametrize("name", ["id", "episode_id"])
+def test_a_false_alarm_is_a_control_event_that_names_the_signal(
+    driftline: Driftline, deployment: Settings, name: str
+) -> None:
+    warning = drift_event(1, kind="warning")
+    drift = drift_event(2, episode_id="episode-1", signal="error")
+    put_alerts(deployment, warning, drift)
+    arguments = ("--false-alarm", "--by", "anna", "--reason", "door was open")
+    result = driftline("alerts", "feedback", getattr(drift, name), *arguments)
+    assert result.out == "false alarm: thresholds of error of press-7 are raised\n"
+    (sent,) = read(deployment, "control")
+    control = json.loads(sent.value() or b"")
+    assert (sent.key(), control["command"], control["verdict"]) == (
+        b"press-7",
+        "feedback",
+        "false_alarm",
+    )
+    assert (control["signal"], control["drift_event_id"]) == ("error", drift.id)
+    assert (control["by"], control["reason"]) == ("anna", "door was open")
+
+
+def test_a_false_alarm_of_the_fleet_goes_to_each_of_its_members(
+    driftline: Driftline, deployment: Settings
+) -> None:
+    members = ["press-1", "press-2", "press-7"]
+    event = drift_event(1, detector="fleet", members=members, member_count=3)
+    put_alerts(deployment, event)
+    assert driftline("alerts", "feedback", event.id, "--false-alarm").code == 0
+    assert {sent.key() for sent in read(deployment, "control")} == {m.encode() for m in members}
+
+
+def test_feedback_without_a_verdict_is_bad_usage(
+    driftline: Driftline, deployment: Settings
+) -> None:
+    result = driftline("alerts", "feedback", "0123456789")
+    assert result.code == 2
+    assert result.err.startswith("driftline: --false-alarm: nothing is not allowed")
+
+
+def test_a_check_without_a_threshold_has_none_to_raise(
+    driftline: Driftline, deployment: Settings
+) -> None:
+    event = drift_event(1, detector="stuck")
+    put_alerts(deployment, event)
+    result = driftline("alerts", "feedback", event.id, "--false-alarm")
+    assert result.code == 1
+    assert "the check stuck has no threshold to raise" in result.err
+    assert read(deployment, "control") == []
 
 
 @pytest.mark.parametrize(("alert_id", "code"), [("ffffffff", 1), ("0000000000", 2), ("00", 2)])
