@@ -129,12 +129,12 @@ class Pipeline:
             If a row was not signed with this deployment's key.
         """
         self.position = dict(restored.position.offsets)
-        rows = dict(restored.rows)
-        parts = {key: rows.pop(key) for key in restored.rows if is_of_fleet(key)}
+        rows = restored.rows
+        parts = {key: rows[key] for key in rows if is_of_fleet(key)}
         for stored in join_parts(parts).values():
             self.fleet.load(stored)
             self._fleet_bytes = len(stored)
-        self.kept.restore(rows)
+        self.kept.restore({k: rows[k] for k in rows if k not in parts} if parts else rows)
 
     def process(self, kind: str, records: Sequence[Record]) -> Counts:
         """Take in a slice of one input topic.
