@@ -150,9 +150,12 @@ def _read(
 ) -> tuple[Slice | None, int]:
     payloads: list[bytes | memoryview] = []
     tables: list[tuple[int, ...]] = []
-    for batch in _split(raw):
+    places: list[tuple[int, int]] = []
+    in_place = True
+    for begin, end in _split(raw):
+        batch = raw[begin:end]
         if batch[_MAGIC_AT] < 2:
-            batch = _converted(batch, check_crcs)
+            batch, in_place = _converted(batch, check_crcs), False
         header = _Header._make(_HEADER.unpack_from(batch))
         if check_crcs and calc_crc32c(batch[_CHECKED_AT:]) != header.checksum:
             raise CorruptRecordException("Invalid CRC")
@@ -166,14 +169,19 @@ def _read(
         if header.records * _SMALLEST_RECORD > len(payload):
             raise CorruptRecordException("More records than there are bytes for")
         payloads.append(payload)
+        places.append((begin + _HEADER.size, end))
+        in_place = in_place and not header.attributes & _CODEC
         appended = header.attributes & _LOG_APPEND_TIME
         time = header.max_timestamp if appended else header.first_timestamp
         tables.append((max(header.records, 0), header.base_offset, lowest, time, not appended))
-    return _parsed(payloads, tables), next_offset
+    if in_place:
+        return _parsed(raw, places, tables), next_offset
+    bounds = list(pairwise(accumulate(map(len, payloads), initial=0)))
+    return _parsed(b"".join(payloads), bounds, tables), next_offset
 
 
-def _split(raw: memoryview) -> Iterator[memoryview]:
-    """Iterate over the complete batches."""
+def _split(raw: memoryview) -> Iterator[tuple[int, int]]:
+    """Iterate over the complete batches: where each begins and ends."""
     at = 0
     while len(raw) - at >= _PREFIX.size:
         _, length = _PREFIX.unpack_from(raw, at)
@@ -182,7 +190,7 @@ def _split(raw: memoryview) -> Iterator[memoryview]:
             return
         if length < _SMALLEST_LENGTH:
             raise CorruptRecordException(f"A batch of {length} bytes")
-        yield raw[at:end]
+        yield at, end
         at = end
 
 
@@ -220,15 +228,15 @@ def _decompressed(kind: int, payload: memoryview) -> bytes | memoryview:
 
 
 def _parsed(
-    payloads: Sequence[bytes | memoryview], tables: Sequence[tuple[int, ...]]
+    data: bytes | memoryview, places: Sequence[tuple[int, int]], tables: Sequence[tuple[int, ...]]
 ) -> Slice | None:
+    """Parse records that lie in `data`, those of each batch between two places."""
     if not tables:
         return None
-    bounds = pairwise(accumulate(map(len, payloads), initial=0))
-    batches = [(*bound, *table) for bound, table in zip(bounds, tables, strict=True)]
-    data = np.frombuffer(b"".join(payloads), np.uint8)
+    batches = [(*place, *table) for place, table in zip(places, tables, strict=True)]
     columns = np.empty((7, sum(count for count, *_ in tables)), np.int64)
-    n = parse(data, np.array(batches, np.int64), columns)
+    held = np.frombuffer(data, np.uint8)
+    n = parse(held, np.array(batches, np.int64), columns)
     if n < 0:
         raise CorruptRecordException(f"Invalid record in the batch at {tables[-1 - n][1]}")
-    return Slice(data, *columns[:, :n]) if n else None
+    return Slice(held, *columns[:, :n]) if n else None
