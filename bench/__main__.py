@@ -203,6 +203,43 @@ def restore(
         results.write(json, asked, map(asdict, result.pairs), measurement.summary(result))
 
 
+@app.command()
+def stalls(
+    sensors: Sensors = 200_000,
+    events: Annotated[int, typer.Option(metavar="N", min=1, help="Events of a run.")] = 4_000_000,
+    partitions: Partitions = 8,
+    rounds: Rounds = 3,
+    json: RawResults = None,
+) -> None:
+    """Measure for how long nothing is processed while each checkpoint holds all sensors."""
+    from bench import stalls as measurement
+
+    found = measurement.measured(sensors, events, partitions, rounds)
+    measurement.show(found)
+    if json is not None:
+        asked = {"sensors": sensors, "events": events, "partitions": partitions, "rounds": rounds}
+        results.write(json, asked, map(asdict, found), measurement.summary(found))
+
+
+@app.command()
+def many(
+    sensors: Sensors = 1_000_000,
+    more: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Sensors that come when there is no room left.")
+    ] = 200_000,
+    partitions: Partitions = 8,
+    json: RawResults = None,
+) -> None:
+    """Bring a worker as many sensors as it may keep, and more."""
+    from bench import many as measurement
+
+    found = measurement.measured(sensors, more, partitions)
+    measurement.show(found)
+    if json is not None:
+        asked = {"sensors": sensors, "more": more, "partitions": partitions}
+        results.write(json, asked, [asdict(found)], {})
+
+
 def _refuse_options(context: typer.Context) -> None:
     for name in context.params:
         if str(context.get_parameter_source(name)).endswith("COMMANDLINE"):

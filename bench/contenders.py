@@ -160,12 +160,15 @@ class Driftline:
     ----------
     settings
         Settings by dotted key that differ from the defaults.
+    module
+        What is run: ``streams``, or one that does the same and notes more.
     """
 
     name: str = "driftline"
     title: str = "Driftline, exactly once"
     slow: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
+    module: str = "streams"
 
     def prepare(self, note: Callable[[str], None]) -> None:
         """Compile ahead of the first start, as its image does."""
@@ -183,7 +186,7 @@ class Driftline:
     def start(self, place: Place, milestones: tuple[int, ...] = ()) -> RunningDriftline:
         """Start a worker, one more of its group if there are some."""
         port = free_ports(1)[0]
-        command = [sys.executable, "-m", "streams", "run"]
+        command = [sys.executable, "-m", self.module, "run"]
         for key, value in {**self._overrides(place), "http.port": port}.items():
             command += ["--set", f"{key}={value}"]
         program = Program(f"{self.name}-{port}", command, place.directory)

@@ -126,12 +126,19 @@ def fill(here: Place, sensors: int) -> float:
     finally:
         worker.program.end()
     _restored_once(here, sensors)
-    rows = {
-        message.key(): len(message.value() or b"")
-        for message in read_topic(here.server.bootstrap_servers, _state(here), seconds=600.0)
-        if message.key() != POSITION_KEY
-    }
-    return sum(rows.values()) / sensors
+    return state_bytes(here)[1] / sensors
+
+
+def state_bytes(here: Place) -> tuple[int, int]:
+    """Return how many rows the state topic holds, and their bytes, as after compaction."""
+    rows: dict[bytes, int] = {}
+    for message in read_topic(here.server.bootstrap_servers, _state(here), seconds=600.0):
+        key, value = message.key(), message.value()
+        if value is None:
+            rows.pop(key, None)
+        elif key != POSITION_KEY:
+            rows[key] = len(value)
+    return len(rows), sum(rows.values())
 
 
 def _in_blocks(sensors: int) -> Iterator[tuple[bytes, bytes]]:

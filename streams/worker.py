@@ -292,7 +292,9 @@ class Worker:
             if not self._assigned.is_set():
                 continue
             ready = [p for p in self._partitions.values() if p.ready and not p.suspended]
-            results = await asyncio.gather(*(p.checkpoint() for p in ready), return_exceptions=True)
+            results = await asyncio.gather(
+                *(_checkpoint(p, turns) for turns, p in enumerate(ready)), return_exceptions=True
+            )
             for partition, result in zip(ready, results, strict=True):
                 # A partition given up meanwhile fails its last write; its owner replays.
                 if isinstance(result, Exception) and (
@@ -368,3 +370,14 @@ class Worker:
             metrics.adaptations.labels(action).inc(n)
         metrics.evicted_sensors.inc(counts.adaptations.get("evict", 0))
         self._status.processed(counts)
+
+
+async def _checkpoint(partition: OwnedPartition, turns: int) -> None:
+    """Checkpoint after some turns of the event loop.
+
+    To pack very many rows takes long: slices are processed between one partition and the next.
+    """
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if partition.ready and not partition.suspended:
+        await partition.checkpoint()

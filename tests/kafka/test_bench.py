@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from bench import many
 from bench.__main__ import main
 from bench.contenders import CONTENDERS, DRIFTLINE, Contender
 from bench.group import catch_up
 from bench.harness import Load, measure, place
 from bench.latency import steady
 from bench.restore import fill, restored_and_read
+from bench.stalls import stalled
 from tests.brokers import KafkaServer, admin
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(600)]
@@ -54,6 +56,23 @@ def test_the_alerts_of_a_steady_load_are_seen_after_their_events(kafka: KafkaSer
     assert len(run.seconds) >= 5
     assert min(run.seconds) > 0.0
     assert run.sent == pytest.approx(2000.0, rel=0.2)
+
+
+def test_time_without_a_slice_is_measured_while_checkpoints_hold_all_sensors(
+    kafka: KafkaServer,
+) -> None:
+    DRIFTLINE.prepare(print)
+    with place(kafka, "stalls", 4) as here:
+        stall = stalled(here, sensors=100, events=20_000, number=1)
+    assert sum(stall.rows) >= 100
+    assert 0.0 < stall.longest_gap < stall.seconds
+
+
+def test_more_sensors_than_may_be_are_forgotten_and_all_are_accounted_for() -> None:
+    found = many.measured(sensors=800, more=300, partitions=4)
+    assert found.held <= 800
+    assert found.held + found.evicted == 1100
+    assert found.row_bytes > 0.0
 
 
 def test_all_sensors_are_restored_and_read(kafka: KafkaServer) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bench import compare, curves, environments, latency, restore, scale
+from bench import compare, curves, environments, latency, restore, scale, stalls
 from bench.__main__ import main
 from bench.contenders import CONTENDERS, PEERS, Contender, Peer
 from bench.environments import pinned, python_with
@@ -344,7 +344,14 @@ def test_a_restored_state_is_compared_with_reading_it() -> None:
     assert result["bytes_per_sensor_in_memory"]["median"] == 1024.0
 
 
-@pytest.mark.parametrize("command", ["curves", "scale", "latency", "restore"])
+def test_a_stall_is_the_longest_time_between_slices() -> None:
+    runs = [stalls.Stall(n, 1000, 2.0, 0.1 * n, [10, 20 * n], 0.5) for n in (1, 2, 3)]
+    result = stalls.summary(runs)
+    assert result["longest_gap"] == pytest.approx({"median": 0.2, "low": 0.1, "high": 0.3})
+    assert result["most_rows_of_a_partition"] == 60
+
+
+@pytest.mark.parametrize("command", ["curves", "scale", "latency", "restore", "stalls", "many"])
 def test_an_option_in_front_of_a_command_is_refused_and_not_ignored(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
