@@ -21,9 +21,12 @@ from streams.bank.layout import (
     ERROR,
     ERROR_BLOCK,
     EVENTS,
+    GAPS_BLOCK,
     INTEGERS,
     LAST_OFFSET,
     LAST_TS,
+    MISSING,
+    MISSING_BLOCK,
     PREQUENTIAL,
     VALUE,
     VALUE_BEGAN,
@@ -52,6 +55,7 @@ _SIGNATURE: Final = 16
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
 _SECTIONS: Final = 3
+_GAPS: Final = monitor.SLOTS + monitor.POSITIONS
 _PACKED_AT_ONCE: Final = 2**20
 
 _Three: TypeAlias = tuple[Any, Any, Any]
@@ -101,7 +105,14 @@ class Bank:
         self._scalars = scalars(layout)
         self._spare: Any = self._new_spare()
         blank = self._blank
-        parts = (blank.floats, blank.integers, blank.buffers, blank.buckets, blank.counts)
+        parts = (
+            blank.floats,
+            blank.integers,
+            blank.buffers,
+            blank.buckets,
+            blank.counts,
+            blank.gaps,
+        )
         self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 16 for part in parts)
 
     def __len__(self) -> int:
@@ -373,39 +384,59 @@ class Bank:
         give_back_all(self.blocks.arrays, held[number])
         held[number] = NOBODYS
         for block, at, has_adwin in self._places():
-            begun = row.floats[at + monitor.REF_N] > 0.0
             waiting = int(row.floats[at + monitor.BUFFERED])
-            if not (waiting or (begun and has_adwin)):
-                continue
-            levels = int(row.heads[block, adwin_layout.LEVELS_USED])
-            if levels > self.blocks.levels:
-                self._deepen(levels)
-            self.blocks.reserve(1)
-            blocks = self.blocks
-            held[number, block] = taken = take(blocks.arrays)
             if waiting:
-                blocks.values[taken, :waiting] = row.buffers[block, :waiting]
-            else:
-                blocks.heads[taken] = row.heads[block]
-                blocks.counts[taken] = row.counts[block, : blocks.levels]
-                blocks.buckets[taken] = row.buckets[block, :, : blocks.levels]
+                self._take(number, block)
+                self.blocks.values[held[number, block], :waiting] = row.buffers[block, :waiting]
+            elif has_adwin and row.floats[at + monitor.REF_N] > 0.0:
+                self._take_adwin(number, block, row)
+        if row.floats[MISSING] < 0.0:
+            self._take_adwin(number, MISSING_BLOCK, row)
+            self._take(number, GAPS_BLOCK)
+            gaps = held[number, GAPS_BLOCK]
+            self.blocks.values[gaps, : monitor.SLOTS] = row.gaps
+            self.blocks.integers[gaps, monitor.SLOTS : _GAPS] = row.gap_positions
+
+    def _take(self, number: int, block: int) -> None:
+        """Give a signal of a row a block."""
+        self.blocks.reserve(1)
+        self._arrays[2][number, block] = take(self.blocks.arrays)
+
+    def _take_adwin(self, number: int, block: int, row: Row) -> None:
+        """Give a signal of a row a block, and the ADWIN that another row holds."""
+        levels = int(row.heads[block, adwin_layout.LEVELS_USED])
+        if levels > self.blocks.levels:
+            self._deepen(levels)
+        self._take(number, block)
+        blocks, taken = self.blocks, self._arrays[2][number, block]
+        blocks.heads[taken] = row.heads[block]
+        blocks.counts[taken] = row.counts[block, : blocks.levels]
+        blocks.buckets[taken] = row.buckets[block, :, : blocks.levels]
 
     def _fetched(self, number: int) -> Row:
         """Return what a row holds as a row of its own, until the next call."""
         row, blocks = self._scratch, self.blocks
         row.floats[:], row.integers[:], held = (array[number] for array in self._arrays)
         for block, at, _ in self._places():
-            taken = held[block]
             waiting = int(row.floats[at + monitor.BUFFERED])
-            if taken == NOBODYS or waiting:
-                adwin_layout.reset(*row.adwin(block))
-                row.buffers[block, :waiting] = blocks.values[taken, :waiting]
-            else:
-                row.heads[block] = blocks.heads[taken]
-                row.counts[block, : blocks.levels] = blocks.counts[taken]
-                row.counts[block, blocks.levels :] = 0
-                row.buckets[block, :, : blocks.levels] = blocks.buckets[taken]
+            row.buffers[block, :waiting] = blocks.values[held[block], :waiting]
+            self._fetch_adwin(NOBODYS if waiting else held[block], block, row)
+        if row.floats[MISSING] < 0.0:
+            self._fetch_adwin(held[MISSING_BLOCK], MISSING_BLOCK, row)
+            gaps = held[GAPS_BLOCK]
+            row.gaps[:] = blocks.values[gaps, : monitor.SLOTS]
+            row.gap_positions[:] = blocks.integers[gaps, monitor.SLOTS : _GAPS]
         return row
+
+    def _fetch_adwin(self, taken: int, block: int, row: Row) -> None:
+        blocks = self.blocks
+        if taken == NOBODYS:
+            adwin_layout.reset(*row.adwin(block))
+            return
+        row.heads[block] = blocks.heads[taken]
+        row.counts[block, : blocks.levels] = blocks.counts[taken]
+        row.counts[block, blocks.levels :] = 0
+        row.buckets[block, :, : blocks.levels] = blocks.buckets[taken]
 
     def _places(self) -> tuple[tuple[int, int, bool], ...]:
         """Return of each signal its block, its floats and whether an ADWIN watches it."""
@@ -427,6 +458,7 @@ class Bank:
             np.zeros((BLOCKS, *blocks.counts.shape[1:]), np.int32),
             np.zeros((BLOCKS, *blocks.buckets.shape[1:])),
             np.zeros((BLOCKS, layout.warmup)),
+            np.zeros(_GAPS, np.int64),
         )
 
     def _sealed(self, number: int, packed: bytes) -> bytes:
@@ -576,6 +608,10 @@ def unpack_detectors(data: Any, at: int, row: Row, layout: Layout) -> None:
         if has_adwin:
             head, _, counts, buckets = row.adwin(block)
             at = packing.unpack_adwin(data, at, head, counts, buckets, False)
+    if row.floats[MISSING] < 0.0:
+        at = packing.unpack_gaps(data, at, row.gaps, row.gap_positions)
+        head, _, counts, buckets = row.adwin(MISSING_BLOCK)
+        packing.unpack_adwin(data, at, head, counts, buckets, False)
 
 
 def _signature(rest: bytes, key: bytes) -> bytes:

@@ -3,6 +3,9 @@
 A signal takes a block when its first value comes and keeps it for as long as it needs one. The two
 uses do not overlap: an ADWIN is empty until the warm-up is over, so that values wait where its
 buckets will be. Which block a signal has is nowhere stored: it follows from nothing but luck.
+
+A sensor that has sent an event without a value takes two more: for the ADWIN of ``missing``, and
+for the rest of that monitor.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from detectors.bank import adwin_layout
+from detectors.bank import adwin_layout, monitor
 from schemas.compiled import compiled
 
 NOBODYS: Final = 0
@@ -37,7 +40,7 @@ def take(blocks: Any) -> int:
     blocks
         `Blocks.arrays`.
     """
-    heads, counts, buckets, _, returned, tally = blocks
+    heads, counts, buckets, _, returned, tally, _ = blocks
     if tally[_RETURNED] > 0:
         tally[_RETURNED] -= 1
         number = int(returned[tally[_RETURNED]])
@@ -67,9 +70,10 @@ def give_back_all(blocks: Any, numbers: Any) -> None:
 
 
 def levels_for(warmup: int, max_buckets: int) -> int:
-    """Return the levels of a new bank: few, and enough for the values of a warm-up."""
+    """Return the levels of a new bank: few, and enough for all that a block is used for."""
+    room = max(warmup, monitor.SLOTS + monitor.POSITIONS)
     per_level = 2 * (max_buckets + 1)
-    return max(SHALLOW, -(-warmup // per_level))
+    return max(SHALLOW, -(-room // per_level))
 
 
 class Blocks:
@@ -86,7 +90,7 @@ class Blocks:
     ----------
     heads, counts, buckets
         Of the ADWINs, see `detectors.bank.adwin_layout`; the first axis is the block.
-    values
+    values, integers
         The same memory as `buckets`, flat: shape (blocks, room).
     """
 
@@ -98,6 +102,7 @@ class Blocks:
         self.counts: Any = None
         self.values: Any = None
         self.buckets: Any = None
+        self.integers: Any = None
         self._returned: Any = None
         self._allocate(SMALLEST)
 
@@ -113,7 +118,15 @@ class Blocks:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """What compiled code takes; other arrays after each growth."""
-        return self.heads, self.counts, self.buckets, self.values, self._returned, self._tally
+        return (
+            self.heads,
+            self.counts,
+            self.buckets,
+            self.values,
+            self._returned,
+            self._tally,
+            self.integers,
+        )
 
     def reserve(self, more: int) -> None:
         """Have room for so many more, or somewhat above."""
@@ -141,9 +154,9 @@ class Blocks:
         self.heads, self._returned = heads, returned
         self.counts[:, :before] = counts
         self.buckets[:, :, :before] = buckets
-        # The values of a warm-up stand one after the other, whatever the levels are.
-        warming_up = heads[:, adwin_layout.WIDTH] == 0.0
-        self.values[warming_up, : values.shape[1]] = values[warming_up]
+        # What is no ADWIN stands in one piece, whatever the levels are.
+        others = heads[:, adwin_layout.WIDTH] == 0.0
+        self.integers[others, : values.shape[1]] = values.view(np.int64)[others]
         return True
 
     def _allocate(self, capacity: int) -> None:
@@ -155,3 +168,4 @@ class Blocks:
 
     def _view(self) -> None:
         self.buckets = self.values.reshape(len(self.values), 2, self._levels, self._width)
+        self.integers = self.values.view(np.int64)

@@ -26,7 +26,8 @@ from schemas.settings import SensorSettings, Settings
 EVENTS: Final = 0
 EXAMPLES: Final = 1
 MISSING: Final = 2
-"""Events that the signal ``missing`` has seen; none of them was without a value."""
+"""Events that the signal ``missing`` has seen, none of them without a value; -1 if one was: its
+state then stands in blocks."""
 OPEN: Final = 3
 QUIET: Final = 4
 LAST_VALUE: Final = 5
@@ -54,7 +55,11 @@ INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
 # Blocks.
 VALUE_BLOCK: Final = 0
 ERROR_BLOCK: Final = 1
-BLOCKS: Final = 2
+MISSING_BLOCK: Final = 2
+"""The ADWIN of the signal ``missing``, where it is no count."""
+GAPS_BLOCK: Final = 3
+"""The floats of its monitor, and behind them the integers."""
+BLOCKS: Final = 4
 
 FORMAT: Final = 1
 """Of what is stored; part of every fingerprint."""
@@ -78,7 +83,7 @@ class Layout:
     value_adwin, error_adwin
         Whether one watches that signal.
     parameters
-        Shape (2, `monitor.PARAMETERS`): of the signals value and error.
+        Shape (3, `monitor.PARAMETERS`): of the signals value, error and missing.
     learner_print, detectors_print
         8 bytes each: rows with others were written under another configuration.
     """
@@ -117,7 +122,7 @@ def layout_of(settings: SensorSettings) -> Layout | None:
     parameters = np.stack(
         [
             monitor.parameters(with_defaults(names, params=detectors.params), detectors.warmup)
-            for names in (value, error)
+            for names in (value, error, missing)
         ]
     )
     ((name, given),) = with_defaults(("adwin",), params=detectors.params)

@@ -28,7 +28,10 @@ from streams.bank.layout import (
     ERROR,
     ERROR_BEGAN,
     ERROR_BLOCK,
+    GAPS_BLOCK,
     LEARNER,
+    MISSING,
+    MISSING_BLOCK,
     PREQUENTIAL,
     VALUE,
     VALUE_BEGAN,
@@ -39,6 +42,7 @@ from streams.bank.step import ERROR_ADWIN, VALUE_ADWIN
 
 _ROOM: Final = 64
 """Numbers of a packed ADWIN beside its buckets: more than there are."""
+_GAPS: Final = monitor.SLOTS + monitor.POSITIONS
 _NEW_ADWIN: Final = 3
 """Numbers of one that has seen nothing, all 0."""
 _OPENING: Final = PREQUENTIAL
@@ -84,7 +88,7 @@ def _complete(row: Any, at: int) -> None:
 
 @allocating
 def _pack_adwin(room: Any, block: int, out: Any, at: int) -> int:
-    heads, counts, buckets, _, _, _ = room
+    heads, counts, buckets, _, _, _, _ = room
     numbers = np.empty(_ROOM + buckets[block].size)
     if block == blocks.NOBODYS:
         numbers[:_NEW_ADWIN] = 0.0
@@ -136,6 +140,14 @@ def pack(
         at = _pack_adwin(room, held[VALUE_BLOCK], out, at)
     if scalars[ERROR_ADWIN] != 0:
         at = _pack_adwin(room, held[ERROR_BLOCK], out, at)
+    if row[MISSING] < 0.0:
+        gaps = held[GAPS_BLOCK]
+        numbers = values[gaps, : monitor.SLOTS].copy()
+        positions = room[6][gaps, monitor.SLOTS : _GAPS].copy()
+        _canonical(numbers, 0, positions, 0)
+        at = put_floats(numbers, monitor.SLOTS, out, at)
+        at = put_integers(positions, monitor.POSITIONS, out, at)
+        at = _pack_adwin(room, held[MISSING_BLOCK], out, at)
     _close(out, begins, at)
     return at
 
@@ -238,6 +250,25 @@ def unpack_adwin(data: Any, at: int, head: Any, counts: Any, buckets: Any, check
     return int(at)
 
 
+@compiled
+def _needs(row: Any, signal: int, scalars: Any) -> bool:
+    """Tell whether a signal of a row that was read has use for its block."""
+    if signal >= MISSING_BLOCK:
+        return bool(row[MISSING] < 0.0)
+    at = VALUE if signal == VALUE_BLOCK else ERROR
+    if row[at + monitor.BUFFERED] > 0.0:
+        return True
+    has_adwin = scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] != 0
+    return bool(has_adwin and row[at + monitor.REF_N] > 0.0)
+
+
+@allocating
+def unpack_gaps(data: Any, at: int, gaps: Any, positions: Any) -> int:
+    """Read the monitor of ``missing``; return where its ADWIN begins."""
+    at = take_floats(data, at, monitor.SLOTS, gaps)
+    return int(take_integers(data, at, monitor.POSITIONS, positions))
+
+
 @allocating
 def unpack_all(
     data: Any,
@@ -271,7 +302,7 @@ def unpack_all(
     (int, int)
         Where it stopped, and how many levels the next one needs, 0 if it needs a block.
     """
-    heads, counts, buckets, values, _, _ = room
+    heads, counts, buckets, values, _, _, rest = room
     for n in range(place, begins.shape[0]):
         row, own = rows[first + n], held[first + n]
         at = unpack_sensor(data, begins[n], row, integers[first + n])
@@ -279,28 +310,26 @@ def unpack_all(
         end = section_end(data, at)
         at = unpack_monitors(data, at, row, integers[first + n])
         for signal in range(BLOCKS):
-            has_adwin = scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] != 0
-            monitor_at = VALUE if signal == VALUE_BLOCK else ERROR
-            warming_up = row[monitor_at + monitor.BUFFERED] > 0.0
-            begun = row[monitor_at + monitor.REF_N] > 0.0
-            if own[signal] == blocks.NOBODYS and (warming_up or (begun and has_adwin)):
+            if own[signal] == blocks.NOBODYS and _needs(row, signal, scalars):
                 own[signal] = blocks.take(room)
                 if own[signal] == blocks.NOBODYS:
                     return n, 0
         at = unpack_warm_up(data, at, row, VALUE, values[own[VALUE_BLOCK]])
         at = unpack_warm_up(data, at, row, ERROR, values[own[ERROR_BLOCK]])
-        for signal in range(BLOCKS):
-            if scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] != 0:
-                block = own[signal]
-                at = unpack_adwin(
-                    data,
-                    at,
-                    heads[block],
-                    counts[block],
-                    buckets[block],
-                    block == blocks.NOBODYS,
-                )
-                if at < 0:
-                    return n, -at
+        for signal in (VALUE_BLOCK, ERROR_BLOCK, MISSING_BLOCK):
+            block = own[signal]
+            if signal == MISSING_BLOCK:
+                if row[MISSING] >= 0.0:
+                    continue
+                gaps = own[GAPS_BLOCK]
+                positions = rest[gaps, monitor.SLOTS : _GAPS]
+                at = unpack_gaps(data, at, values[gaps, : monitor.SLOTS], positions)
+            elif scalars[VALUE_ADWIN if signal == VALUE_BLOCK else ERROR_ADWIN] == 0:
+                continue
+            at = unpack_adwin(
+                data, at, heads[block], counts[block], buckets[block], block == blocks.NOBODYS
+            )
+            if at < 0:
+                return n, -at
         after[n] = end
     return int(begins.shape[0]), 0

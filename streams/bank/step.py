@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bank import adwin, adwin_layout, monitor
+from detectors.bank import adwin, adwin_layout, monitor, unscaled
 from detectors.hygiene import FEWEST, longest_honest
 from learners import bank as learner
 from learners.base import LARGEST
@@ -25,6 +25,7 @@ from streams.bank.layout import (
     ERROR_BLOCK,
     EVENTS,
     EXAMPLES,
+    GAPS_BLOCK,
     LAST_LABELLED,
     LAST_OFFSET,
     LAST_TS,
@@ -32,6 +33,7 @@ from streams.bank.layout import (
     LEARNER,
     LONGEST,
     MISSING,
+    MISSING_BLOCK,
     OPEN,
     PREQUENTIAL,
     QUIET,
@@ -155,12 +157,17 @@ def _watch_and_learn(
 ) -> int:
     """Take one event: 0 done, 1 the row is to be put back, 2 its ADWINs too."""
     lags = scalars[LAGS]
-    heads, counts, buckets, _, _, _ = room
+    heads, counts, buckets, values, _, _, rest = room
     first, second = held[VALUE_BLOCK], held[ERROR_BLOCK]
     row[EVENTS] += 1.0
-    row[MISSING] += 1.0
-    if row[MISSING] > MOST_ZEROS:
-        return 1
+    has_gaps = row[MISSING] < 0.0
+    if has_gaps:
+        gaps = held[GAPS_BLOCK]
+        unscaled.observe_zero(values[gaps], 0, rest[gaps], monitor.SLOTS, offset, ts)
+    else:
+        row[MISSING] += 1.0
+        if row[MISSING] > MOST_ZEROS:
+            return 1
     integers[LAST_OFFSET] = offset
     integers[LAST_TS] = ts
     if _is_stuck(row, integers, value, offset, ts):
@@ -218,6 +225,19 @@ def _watch_and_learn(
     if row[OPEN] > 0.0:
         row[QUIET] += 1.0
         if row[QUIET] >= scalars[QUIET_EVENTS]:
+            return 2
+    if has_gaps:
+        third = held[MISSING_BLOCK]
+        found = adwin.step(
+            heads[third],
+            0,
+            counts[third],
+            buckets[third],
+            0.0,
+            parameters[2],
+            monitor.ADWIN_P,
+        )
+        if found != 0:
             return 2
     if value_to_adwin and scalars[VALUE_ADWIN] != 0:
         found = adwin.step(
@@ -285,7 +305,7 @@ def _ends_warm_up(row: Floats, at: int, scalars: Integers) -> bool:
 @compiled
 def _may_leave_it(room: Any, block: int, parameters: Floats) -> bool:
     """Tell whether an ADWIN may leave the next event to the plain path."""
-    heads, counts, buckets, _, _, _ = room
+    heads, counts, buckets, _, _, _, _ = room
     return adwin.due(heads[block], 0, parameters, monitor.ADWIN_P) or adwin.is_full(
         counts[block], buckets[block]
     )
@@ -317,7 +337,7 @@ def _copy_adwin(
 
 @compiled
 def _save_adwins(held: npt.NDArray[np.int32], room: Any, spare: Any) -> None:
-    heads, counts, buckets, _, _, _ = room
+    heads, counts, buckets, _, _, _, _ = room
     for signal in range(held.shape[0]):
         n = held[signal]
         if n != blocks.NOBODYS:
@@ -333,7 +353,7 @@ def _save_adwins(held: npt.NDArray[np.int32], room: Any, spare: Any) -> None:
 
 @compiled
 def _put_adwins_back(held: npt.NDArray[np.int32], room: Any, spare: Any) -> None:
-    heads, counts, buckets, _, _, _ = room
+    heads, counts, buckets, _, _, _, _ = room
     for signal in range(held.shape[0]):
         n = held[signal]
         if n != blocks.NOBODYS:
@@ -395,7 +415,7 @@ def run(
         See `streams.bank.blocks.Blocks.arrays`.
     spare
         Room for one row of each of `rows` and `integers`, for heads, counts and buckets of the
-        ADWIN of each signal, and for the values of their warm-ups.
+        ADWIN of each signal, for the values of their warm-ups, and for the monitor of ``missing``.
     parameters, scalars
         What its rows have in common.
 
@@ -404,8 +424,9 @@ def run(
     (int, int)
         How far it came, and `END`, `PLAIN`, `UNKNOWN` or `FULL`.
     """
-    spare_row, spare_integers, _, _, _, spare_buffers = spare
+    spare_row, spare_integers, _, _, _, spare_buffers, spare_gaps = spare
     values = room[3]
+    rest = room[6]
     for n in range(start, stop):
         if plain[n] == 0:
             return n, PLAIN
@@ -438,6 +459,10 @@ def run(
             or (scalars[VALUE_ADWIN] != 0 and _may_leave_it(room, first, parameters[0]))
             or (scalars[ERROR_ADWIN] != 0 and _may_leave_it(room, second, parameters[1]))
         )
+        gaps = own[GAPS_BLOCK]
+        if gaps != blocks.NOBODYS:
+            _copy_some(rest[gaps], spare_gaps)
+            saved = saved or _may_leave_it(room, own[MISSING_BLOCK], parameters[2])
         if saved:
             _save_adwins(own, room, spare)
         done = _watch_and_learn(
@@ -458,6 +483,8 @@ def run(
             _copy(spare_integers, own_integers)
             if saved:
                 _put_adwins_back(own, room, spare)
+            if gaps != blocks.NOBODYS:
+                _copy_some(spare_gaps, rest[gaps])
             if value_ends:
                 _copy_some(value_buffer, values[first])
             if error_ends:

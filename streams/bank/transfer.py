@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bank import adwin_layout, monitor
-from detectors.signal import Position, SignalMonitor
+from detectors.signal import Position
 from learners import bank as learner
 from learners.forecast import Forecast
 from schemas.settings import SensorSettings
@@ -35,6 +35,7 @@ from streams.bank.layout import (
     LEARNER,
     LONGEST,
     MISSING,
+    MISSING_BLOCK,
     OPEN,
     PREQUENTIAL,
     QUIET,
@@ -69,6 +70,7 @@ _PLACES: Final = (
     ("error", ERROR, ERROR_BEGAN, ERROR_BLOCK),
 )
 """Monitors: their floats, integers and blocks."""
+_NO_WARM_UP: Final = np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class Row:
         Shape (`BLOCKS`, warmup): the values of each signal's warm-up.
     heads, counts, buckets
         Of each signal's ADWIN.
+    gaps, gap_positions
+        The monitor of ``missing``, where that is no count.
     """
 
     floats: npt.NDArray[np.float64]
@@ -91,6 +95,8 @@ class Row:
     heads: npt.NDArray[np.float64]
     counts: npt.NDArray[np.int32]
     buckets: npt.NDArray[np.float64]
+    gaps: npt.NDArray[np.float64]
+    gap_positions: npt.NDArray[np.int64]
 
     def adwin(self, block: int) -> tuple[Any, int, Any, Any]:
         """Return the arrays of one signal's ADWIN."""
@@ -106,6 +112,8 @@ def new_row(layout: Layout) -> Row:
         np.zeros((BLOCKS, adwin_layout.HEAD)),
         np.zeros((BLOCKS, adwin_layout.LEVELS), np.int32),
         np.zeros((BLOCKS, 2, adwin_layout.LEVELS, layout.max_buckets + 1)),
+        np.zeros(monitor.SLOTS),
+        np.zeros(monitor.POSITIONS, np.int64),
     )
     for at in (VALUE, ERROR):
         monitor.reset(row.floats, at)
@@ -122,8 +130,8 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     -------
     bool
         False if it can't be a row now: a challenger learns beside its model, a retrain waits for
-        examples, its thresholds were raised, labels are kept, it has other signals, had an event
-        without a value or is stuck.
+        examples, its thresholds were raised, labels are kept, it has other signals, is stuck, or a
+        window has grown too large.
         What the row then holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
@@ -136,13 +144,21 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
         or not learner.bankable(champion.learner)
         or champion.learner.configuration != layout.configuration
         or len(sensor.pending)
-        or (missing is not None and not _is_a_count(missing))
     ):
         return False
     assert isinstance(champion.learner, Forecast)
     floats, integers = row.floats, row.integers
     floats[[EVENTS, EXAMPLES]] = sensor.events, sensor.examples
-    floats[MISSING] = 0 if missing is None else monitor.zeros_seen(missing)
+    if missing is None or monitor.saw_only_zeros(missing):
+        floats[MISSING] = 0 if missing is None else monitor.zeros_seen(missing)
+        if floats[MISSING] > MOST_ZEROS:
+            return False
+    else:
+        floats[MISSING] = -1.0
+        if not monitor.freeze(
+            missing, row.gaps, 0, row.gap_positions, 0, _NO_WARM_UP, *row.adwin(MISSING_BLOCK)
+        ):
+            return False
     floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
     repeats = sensor.repeats
     floats[LAST_VALUE : LONGEST + 1] = (
@@ -204,8 +220,13 @@ def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
     floats = row.floats
     zeros = int(floats[MISSING])
     if zeros:
-        sensor.monitors["missing"] = monitor_of("missing", settings)
-        monitor.show_zeros(sensor.monitors["missing"], zeros)
+        missing = sensor.monitors["missing"] = monitor_of("missing", settings)
+        if zeros > 0:
+            monitor.show_zeros(missing, zeros)
+        else:
+            monitor.thaw(
+                missing, row.gaps, 0, row.gap_positions, 0, _NO_WARM_UP, *row.adwin(MISSING_BLOCK)
+            )
     for signal, at, began, block in _PLACES:
         if floats[at + monitor.PRESENT] > 0.0:
             watched = sensor.monitors[signal] = monitor_of(signal, settings)
@@ -249,7 +270,3 @@ def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
         episodes.cooldown_events = configured.cooldown_events
         episodes.quiet = configured.quiet
         sensor.episodes = episodes
-
-
-def _is_a_count(missing: SignalMonitor) -> bool:
-    return monitor.saw_only_zeros(missing) and monitor.zeros_seen(missing) <= MOST_ZEROS

@@ -96,6 +96,14 @@ def stuck(draw: random.Random, count: int) -> Stream:
         yield event(value * 1.8 + 32.0 if n > 1300 else value, n)
 
 
+def gaps(draw: random.Random, count: int) -> Stream:
+    """Values that fail to come: now and then, then never, often, and for a while always."""
+    for n in range(count):
+        share = (0.02, 0.0, 0.3, 0.01)[n // 400 % 4]
+        lost = draw.random() < share or 1300 <= n < 1320
+        yield event(None if lost else draw.gauss(20.0, 1.0), n, f"s-{n % 2}")
+
+
 def records(stream: Stream) -> list[FileRecord]:
     return [FileRecord(n, START * 1000 + n, None, value) for n, value in enumerate(stream)]
 
@@ -166,7 +174,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck])
+@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck, gaps])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_rows_and_objects_give_the_same(
     configuration: str, stream: Callable[[random.Random, int], Stream]
@@ -179,7 +187,7 @@ def test_rows_and_objects_give_the_same(
     assert any(there[1].sensor_ids())
 
 
-@pytest.mark.parametrize("stream", [of_many, shifts, ramps])
+@pytest.mark.parametrize("stream", [of_many, shifts, ramps, gaps])
 @pytest.mark.parametrize("configuration", ["fast", "all three on both", "as River has them"])
 def test_windows_that_outgrow_their_levels_get_more_of_them(
     configuration: str,
@@ -223,14 +231,17 @@ def test_sensors_take_blocks_as_long_as_they_need_them() -> None:
 
 def test_the_streams_above_are_not_all_calm() -> None:
     deployment = configured()
-    for stream in (of_many, shifts, ramps, jumps, stuck):
+    for stream in (of_many, shifts, ramps, jumps, stuck, gaps):
         effects, _ = plain(deployment, records(stream(random.Random(3), 1500)))
         assert any(effect.topic.endswith(".alerts") for effect in effects), stream.__name__
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)
-@given(st.lists(st.floats(-1e101, 1e101) | st.integers(-5, 5), max_size=120), st.integers(0, 9))
-def test_any_numbers_in_any_slices_give_the_same(values: list[float], seed: int) -> None:
+@given(
+    st.lists(st.floats(-1e101, 1e101) | st.integers(-5, 5) | st.none(), max_size=120),
+    st.integers(0, 9),
+)
+def test_any_numbers_in_any_slices_give_the_same(values: list[float | None], seed: int) -> None:
     deployment = configured(detectors={"warmup": 10}, learner={"grace": 5})
     given = records(event(value, n) for n, value in enumerate(values))
     assert_same(plain(deployment, given), in_slices(deployment, given, random.Random(seed)))
@@ -245,6 +256,39 @@ def test_a_usual_event_makes_no_object() -> None:
     assert pipeline.kept.live == {}
     assert pipeline.kept.bank is not None
     assert pipeline.kept.bank.held == 1
+
+
+def test_a_sensor_is_a_row_again_after_an_event_without_a_value() -> None:
+    deployment = configured()
+    pipeline = Pipeline(deployment, 0)
+    calm = random.Random(1)
+    values = [None if n in (0, 150, 151) else calm.gauss(20.0, 1.0) for n in range(500)]
+    pipeline.process("sensors", slice_of(records(event(v, n) for n, v in enumerate(values))))
+    assert pipeline.kept.live == {}
+    bank = pipeline.kept.bank
+    assert bank is not None
+    assert bank.held == 1
+    assert len(bank.blocks) == 3
+    sensor = pipeline.sensor("press-7")
+    assert sensor is not None
+    usual = sensor.monitors["missing"].usual
+    assert usual is not None
+    assert (usual.n, usual.mean) == (500, pytest.approx(3 / 500))
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=25), st.integers(0, 9))
+def test_gaps_anywhere_give_the_same(runs: list[int], seed: int) -> None:
+    deployment = configured(
+        detectors={"warmup": 10, "params": {"adwin": {"clock": 3, "delta": 0.05}}},
+        learner={"grace": 5},
+    )
+    draw = random.Random(seed)
+    values: list[float | None] = []
+    for run in runs:
+        values += [*(draw.gauss(20.0, 1.0) for _ in range(run)), *[None] * draw.choice([1, 1, 4])]
+    given = records(event(value, n) for n, value in enumerate(values))
+    assert_same(plain(deployment, given), in_slices(deployment, given, draw))
 
 
 def test_a_sensor_with_a_challenger_is_an_object_until_that_is_settled() -> None:
@@ -447,5 +491,5 @@ def test_the_layout_says_what_the_settings_say() -> None:
     assert layout is not None
     assert (layout.lags, layout.grace, layout.quiet_events, layout.warmup) == (5, 17, 70, 30)
     assert (layout.value_adwin, layout.error_adwin) == (False, True)
-    assert layout.parameters.shape == (2, monitor.PARAMETERS)
+    assert layout.parameters.shape == (3, monitor.PARAMETERS)
     assert len(Bank(layout, deployment.variants()[0], b"k" * 32)) == 0
