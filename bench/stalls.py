@@ -35,8 +35,9 @@ class Stall:
         Its number.
     events, seconds
         That were measured, and what they took on the clock.
-    longest_gap
-        Seconds between two slices that were processed one after the other, at most.
+    longest_gap, longest_cpu_gap
+        Seconds between two slices that were processed one after the other, at most: on the clock,
+        and of CPU time, which other programs on the machine do not add to.
     rows
         Of the checkpoints meanwhile, one number for each of a partition.
     checkpoint_seconds
@@ -47,6 +48,7 @@ class Stall:
     events: int
     seconds: float
     longest_gap: float
+    longest_cpu_gap: float
     rows: Sequence[int]
     checkpoint_seconds: float
 
@@ -86,13 +88,14 @@ def stalled(here: Place, sensors: int, events: int, number: int) -> Stall:
     finally:
         program.end()
     slices = json.loads((here.directory / SLICES).read_text())
-    ends = [at for at, _ in slices if at > begin]
+    ends = [(at, cpu) for at, cpu in slices if at > begin]
     checkpoints = _checkpoints(program.log.read_text())[told:]
     return Stall(
         round=number,
         events=events,
-        seconds=ends[-1] - begin,
-        longest_gap=max(after - at for at, after in pairwise(ends)),
+        seconds=ends[-1][0] - begin,
+        longest_gap=max(after - at for (at, _), (after, _) in pairwise(ends)),
+        longest_cpu_gap=max(after - at for (_, at), (_, after) in pairwise(ends)),
         rows=[line["rows"] for line in checkpoints],
         checkpoint_seconds=max(line["seconds"] for line in checkpoints),
     )
@@ -114,6 +117,7 @@ def summary(stalls: Sequence[Stall]) -> dict[str, Any]:
     """Return the longest gap and the size of a checkpoint."""
     return {
         "longest_gap": asdict(Spread.of(stall.longest_gap for stall in stalls)),
+        "longest_cpu_gap": asdict(Spread.of(stall.longest_cpu_gap for stall in stalls)),
         "checkpoint_seconds": asdict(Spread.of(stall.checkpoint_seconds for stall in stalls)),
         "most_rows_of_a_partition": max(max(stall.rows) for stall in stalls),
     }
@@ -122,12 +126,20 @@ def summary(stalls: Sequence[Stall]) -> dict[str, Any]:
 def show(stalls: Sequence[Stall]) -> None:
     """Print a row for each run."""
     table(
-        ["round", "events/s", "longest gap", "slowest checkpoint", "most rows of a partition"],
+        [
+            "round",
+            "events/s",
+            "longest gap",
+            "its CPU",
+            "slowest checkpoint",
+            "most rows of a partition",
+        ],
         [
             [
                 str(stall.round),
                 f"{stall.events / stall.seconds:,.0f}",
                 f"{stall.longest_gap:.2f} s",
+                f"{stall.longest_cpu_gap:.2f} s",
                 f"{stall.checkpoint_seconds:.2f} s",
                 f"{max(stall.rows):,}",
             ]
@@ -135,4 +147,5 @@ def show(stalls: Sequence[Stall]) -> None:
         ],
     )
     gaps = Spread.of(stall.longest_gap for stall in stalls)
-    say(f"longest time without a processed slice: {gaps.text('.2f')} s")
+    cpu = Spread.of(stall.longest_cpu_gap for stall in stalls)
+    say(f"longest time without a processed slice: {gaps.text('.2f')} s, of CPU {cpu.text('.2f')} s")

@@ -1,7 +1,8 @@
 """A worker that notes when it has processed each slice of sensor events.
 
 Usage: ``python -m bench.timed_worker run ...``, as ``driftline run``. At its end it leaves
-``slices.json`` in its directory: time (`time.perf_counter`) and events of each slice.
+``slices.json`` in its directory: of each slice when it was done (`time.perf_counter`), and the CPU
+time of the thread that does them until then.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SLICES = "slices.json"
 
 def run() -> int:
     """Run the command line, and write down what was noted."""
-    noted: list[tuple[float, int]] = []
+    noted: list[tuple[float, float]] = []
     process = OwnedPartition.process
 
     async def timed(
@@ -29,7 +30,7 @@ def run() -> int:
     ) -> Counts | None:
         counts = await process(partition, kind, records)
         if kind == "sensors":
-            noted.append((time.perf_counter(), len(records)))
+            noted.append((time.perf_counter(), time.thread_time()))
         return counts
 
     OwnedPartition.process = timed  # type: ignore[method-assign]

@@ -16,6 +16,8 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from learners.snapshot import dumps, loads, signing_key, verify
 from schemas import compiled
 from schemas.settings import Settings
@@ -174,7 +176,10 @@ class Kept:
         self._touched = {}
         if self.bank is not None:
             for sensor_id, row in self.bank.take():
-                rows += split_parts(["sensor", sensor_id], row)
+                if len(row) <= PART_BYTES:
+                    rows.append((msgspec.json.encode(("sensor", sensor_id)), row))
+                else:
+                    rows += split_parts(["sensor", sensor_id], row)
         return rows
 
     def look_up(self, sensor_id: str) -> Sensor | None:

@@ -246,7 +246,7 @@ class Bank:
     def forget(self, sensor_ids: Sequence[str]) -> None:
         """Free the rows of sensors, those elsewhere too; the last rows move into their places."""
         found = (self.names.find(sensor_id.encode()) for sensor_id in sensor_ids)
-        gone = np.array([number for number in found if number >= 0], np.int64)
+        gone = np.unique(np.array([number for number in found if number >= 0], np.int64))
         if not len(gone):
             return
         rows = len(self.names)

@@ -345,7 +345,7 @@ def test_a_restored_state_is_compared_with_reading_it() -> None:
 
 
 def test_a_stall_is_the_longest_time_between_slices() -> None:
-    runs = [stalls.Stall(n, 1000, 2.0, 0.1 * n, [10, 20 * n], 0.5) for n in (1, 2, 3)]
+    runs = [stalls.Stall(n, 1000, 2.0, 0.1 * n, 0.05, [10, 20 * n], 0.5) for n in (1, 2, 3)]
     result = stalls.summary(runs)
     assert result["longest_gap"] == pytest.approx({"median": 0.2, "low": 0.1, "high": 0.3})
     assert result["most_rows_of_a_partition"] == 60
