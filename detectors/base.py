@@ -88,6 +88,9 @@ class Detector(ABC):
         ``"real"`` takes any finite number up to 1e100 in magnitude, ``"bit"`` only 0 and 1.
     allowed
         What each constructor argument may be.
+    calibrated
+        The constructor argument that `calibrate` stands in for: the limit of a sum that falls back
+        to zero again and again while nothing happens. None if there is none.
     """
 
     __slots__ = ()
@@ -95,6 +98,7 @@ class Detector(ABC):
     name: ClassVar[str]
     domain: ClassVar[Domain]
     allowed: ClassVar[Mapping[str, Allowed]]
+    calibrated: ClassVar[str | None] = None
 
     @abstractmethod
     def update(self, x: float) -> None:
@@ -138,6 +142,16 @@ class Detector(ABC):
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """The constructor arguments of this detector."""
+
+    def calibrate(self, threshold: float) -> None:
+        """Use another limit of `score` from now on, until `reset`.
+
+        Raises
+        ------
+        NotImplementedError
+            For a detector that is not `calibrated`.
+        """
+        raise NotImplementedError(f"{self.name} has no limit of its own")
 
     @abstractmethod
     def reset(self) -> None:

@@ -16,6 +16,10 @@ MOSTLY_CONSTANT_FENCE = 60.0
 """The same in mean absolute deviations, for a warm-up in which more than half of the values are
 the same. One value of 100 may lie beyond it: what comes twice (ones among zeros) is normal."""
 
+MOST_OUTLIERS = 0.05
+"""The share of a warm-up that may lie beyond the fence. What is more frequent is no outlier but a
+part of what is normal: the errors of rare ones among zeros, say."""
+
 MOST_INFLATION = 6.0
 """The scale is at most so many standard deviations, as is right for an autoregression of 0.95. A
 signal that wanders off during its warm-up would otherwise be allowed to wander anywhere."""
@@ -53,7 +57,8 @@ class Reference:
 def reference_of(values: Sequence[float]) -> Reference:
     """Take a reference that single wild values do not move.
 
-    Values farther than `FENCE` robust standard deviations from the median are left out. The
+    Values farther than `FENCE` robust standard deviations from the median are left out, if they are
+    few. The
     scale follows from the lag-1 autocorrelation r as ``std * sqrt((1 + r) / (1 - r))``, exact
     for a first-order autoregression; both parts are corrected for the bias they have in a short
     sample.
@@ -71,6 +76,8 @@ def reference_of(values: Sequence[float]) -> Reference:
     middle = median(values)
     deviations = [abs(x - middle) for x in values]
     fence = FENCE * _MAD_TO_STD * median(deviations) or MOSTLY_CONSTANT_FENCE * fmean(deviations)
+    if sum(d > fence for d in deviations) > MOST_OUTLIERS * len(values):
+        fence = math.inf
     inliers = [x for x in values if abs(x - middle) <= fence]
     n = len(inliers)
     mean = fmean(inliers)

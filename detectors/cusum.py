@@ -45,10 +45,11 @@ class Cusum(Detector):
     Statistical Quality Control", chapter 9.
     """
 
-    __slots__ = ("_down", "_drift", "_m2", "_mean", "_n", "_up", "h", "k", "warm_start")
+    __slots__ = ("_down", "_drift", "_limit", "_m2", "_mean", "_n", "_up", "h", "k", "warm_start")
 
     name: ClassVar[str] = "cusum"
     domain: ClassVar[Domain] = "real"
+    calibrated: ClassVar[str | None] = "h"
     allowed: ClassVar[Mapping[str, Allowed]] = {
         "warm_start": Allowed(int, low=2, high=MANY),
         "k": Allowed(float, low=0),
@@ -64,6 +65,10 @@ class Cusum(Detector):
 
     def reset(self) -> None:
         """Forget everything but the parameters."""
+        self._limit = self.h
+        self._begin()
+
+    def _begin(self) -> None:
         self._n = 0
         self._mean = 0.0
         self._m2 = 0.0
@@ -76,7 +81,7 @@ class Cusum(Detector):
         if not -LARGEST <= x <= LARGEST:
             raise OutOfDomain(f"{self.name}: expected a finite number up to 1e100, got {x!r}")
         if self._drift:
-            self.reset()
+            self._begin()
         if self._n < self.warm_start:
             self._n += 1
             delta = x - self._mean
@@ -86,7 +91,7 @@ class Cusum(Detector):
         z = (x - self._mean) / self._deviation()
         self._up = max(0.0, self._up + z - self.k)
         self._down = max(0.0, self._down - z - self.k)
-        self._drift = self._up > self.h or self._down > self.h
+        self._drift = self._up > self._limit or self._down > self._limit
 
     def _deviation(self) -> float:
         """Standard deviation of the reference; a constant has a tiny one instead of none."""
@@ -109,8 +114,12 @@ class Cusum(Detector):
 
     @property
     def threshold(self) -> float | None:
-        """The constructor's `h`."""
-        return self.h
+        """The constructor's `h`, or what `calibrate` put in its place."""
+        return self._limit
+
+    def calibrate(self, threshold: float) -> None:
+        """Use another `h` from now on, until `reset`."""
+        self._limit = threshold
 
     @property
     def parameters(self) -> dict[str, Any]:

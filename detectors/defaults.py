@@ -15,7 +15,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from detectors.registry import Parameter
+from detectors.registry import Parameter, classes
+from detectors.strictness import stricter
 
 DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -65,6 +66,7 @@ def with_defaults(
     *,
     scaled: bool = True,
     params: Mapping[Any, Mapping[str, Parameter]] | None = None,
+    strictness: float = 1.0,
 ) -> tuple[tuple[str, dict[str, Parameter]], ...]:
     """Complete a list of detectors with the parameters they should have.
 
@@ -76,6 +78,8 @@ def with_defaults(
         Whether the signal is scaled; see `SignalMonitor`.
     params
         A user's own parameters by detector name; they win, one by one.
+    strictness
+        How much larger a change must be than by default, about, to be a drift.
 
     Returns
     -------
@@ -89,4 +93,16 @@ def with_defaults(
     """
     base = SCALED if scaled else UNSCALED
     own = params or {}
-    return tuple((name, {**base.get(name, {}), **own.get(name, {})}) for name in names)
+    return tuple(
+        (name, {**given, **own.get(name, {})})
+        for name, given in stricter([(name, base.get(name, {})) for name in names], strictness)
+    )
+
+
+def calibrated(
+    names: Sequence[str], params: Mapping[Any, Mapping[str, Parameter]] | None = None
+) -> tuple[str, ...]:
+    """Return those of the detectors whose limit is taken from the signal: not what a user set."""
+    own = params or {}
+    limits = ((name, classes()[name].calibrated) for name in names)
+    return tuple(name for name, limit in limits if limit and limit not in own.get(name, {}))

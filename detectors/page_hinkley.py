@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from river.drift import PageHinkley as RiverPageHinkley
 
@@ -48,9 +48,10 @@ class PageHinkley(RiverDetector):
     River: `river.drift.PageHinkley`. Page, "Continuous inspection schemes", Biometrika 41, 1954.
     """
 
-    __slots__ = ()
+    __slots__ = ("_threshold",)
 
     name: ClassVar[str] = "page-hinkley"
+    calibrated: ClassVar[str | None] = "threshold"
     domain: ClassVar[Domain] = "real"
     allowed: ClassVar[Mapping[str, Allowed]] = {
         "min_instances": Allowed(int, low=0, high=MANY),
@@ -71,6 +72,7 @@ class PageHinkley(RiverDetector):
         self.check(
             min_instances=min_instances, delta=delta, threshold=threshold, alpha=alpha, mode=mode
         )
+        self._threshold = threshold
         super().__init__(
             RiverPageHinkley(
                 min_instances=min_instances,
@@ -95,5 +97,14 @@ class PageHinkley(RiverDetector):
 
     @property
     def threshold(self) -> float | None:
-        """The constructor's `threshold`."""
+        """The constructor's `threshold`, or what `calibrate` put in its place."""
         return float(self._river.threshold)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The constructor arguments of this detector."""
+        return {**super().parameters, "threshold": self._threshold}
+
+    def calibrate(self, threshold: float) -> None:
+        """Use another `threshold` from now on, until `reset`."""
+        self._river.threshold = threshold

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from detectors.base import LARGEST, Detector
 from detectors.calibration import Reference, reference_of
+from detectors.excursions import FIRST, REACH, Excursions, next_due
 from detectors.registry import Parameter, create
 from schemas.errors import ConfigurationError
 
@@ -37,7 +38,11 @@ PATIENCE = 50
 A warning is over, and the next one a new one, after `PATIENCE` values outside its zone."""
 
 CLIP = 20.0
-"""Scales from the reference beyond which a value is wild: no model is to learn it as it is."""
+"""Scales from the reference beyond which a value is wild."""
+
+LEARNABLE = 6.0
+"""What a model learns is limited to so many scales from the reference. At 20 of them one reading
+of a long tail takes a step of the gradient that the model's error shows for a hundred events."""
 
 STALE = 100
 """So many wild values in a row are the new normal, whatever the detectors say, or if there are
@@ -143,15 +148,18 @@ class _Side:
 class _Attached:
     """A detector at work on the signal."""
 
-    __slots__ = ("bit", "calm", "detector", "ones", "patience")
+    __slots__ = ("bit", "calm", "detector", "excursions", "ones", "patience")
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, calibrates: bool) -> None:
         self.detector = detector
         self.bit = detector.domain == "bit"
+        self.excursions = Excursions() if calibrates else None
         self.restart()
 
     def restart(self) -> None:
         self.detector.reset()
+        if self.excursions is not None:
+            self.excursions.clear()
         self.ones = 0
         self.patience = 0
         self.calm = PATIENCE
@@ -160,9 +168,13 @@ class _Attached:
         """Feed the detector; tell what it found now, a warning only when it begins."""
         detector = self.detector
         if not self.bit:
+            if self.excursions is not None:
+                z = min(max(z, -REACH), REACH)
             detector.update(z)
             if detector.drift_detected:
                 return "drift"
+            if self.excursions is not None and detector.score is not None:
+                self.excursions.update(detector.score)
         elif bit < 0:
             return None
         else:
@@ -200,6 +212,10 @@ class SignalMonitor:
     quantile. An unscaled signal (0 and 1, or a share) goes to them as it is, from the first
     value.
 
+    A detector whose limit can be calibrated begins with a wide one. From `FIRST` values of the same
+    reference on the monitor is `due` now and then: `calibrate` then takes the limit from how far
+    the detector has strayed so far.
+
     After a drift the monitor takes what follows as the new normal: everything is learned again.
     Memory is bounded, whatever comes.
 
@@ -211,6 +227,8 @@ class SignalMonitor:
         Values the reference is taken from, at least 10.
     scaled
         Measure the values against a reference.
+    calibrated
+        Names of the detectors whose limits are taken from the signal; only of a scaled one.
     alarm_on
         ``"up"``: only a drift upwards is a finding (a falling error is learning); any other is
         taken as the new normal in silence.
@@ -227,6 +245,7 @@ class SignalMonitor:
         "_beyond",
         "_buffer",
         "_down",
+        "_due",
         "_per_scale",
         "_reach",
         "_reference",
@@ -243,6 +262,7 @@ class SignalMonitor:
         warmup: int,
         scaled: bool = True,
         alarm_on: Literal["both", "up"] = "both",
+        calibrated: Collection[str] = (),
     ) -> None:
         names = [name for name, _ in detectors]
         for name in names:
@@ -250,7 +270,10 @@ class SignalMonitor:
                 raise ConfigurationError("detectors", names, f"{name} once")
         if warmup < 10:
             raise ConfigurationError("detectors.warmup", warmup, "an integer at least 10")
-        self._attached = tuple(_Attached(create(name, **params)) for name, params in detectors)
+        self._attached = tuple(
+            _Attached(create(name, **params), scaled and name in calibrated)
+            for name, params in detectors
+        )
         self._warmup = warmup
         self._scaled = scaled
         self._alarm_on = alarm_on
@@ -267,8 +290,31 @@ class SignalMonitor:
         self._seen = _Moments()
         self._up = _Side()
         self._down = _Side()
+        calibrates = any(attached.excursions is not None for attached in self._attached)
+        self._due: float = FIRST if calibrates else math.inf
         for attached in self._attached:
             attached.restart()
+
+    @property
+    def due(self) -> bool:
+        """Whether it is time to `calibrate`."""
+        return self._seen.n >= self._due
+
+    def calibrate(self, rate: float, factor: float = 1.0) -> None:
+        """Take the limits from how far the detectors have strayed since the reference was taken.
+
+        Parameters
+        ----------
+        rate
+            False alarms per value that each of the detectors may have, above 0.
+        factor
+            What the limits are multiplied by; see `detectors.strictness`.
+        """
+        n = self._seen.n
+        for attached in self._attached:
+            if attached.excursions is not None:
+                attached.detector.calibrate(factor * attached.excursions.limit(n, rate))
+        self._due = next_due(n)
 
     @property
     def reference(self) -> Statistics | None:
@@ -325,6 +371,10 @@ class SignalMonitor:
             return x
         reach = sigmas * reference.scale
         return min(max(x, reference.mean - reach), reference.mean + reach)
+
+    def learnable(self, x: float) -> float:
+        """Limit `x` to what a model is to learn of it."""
+        return self.clip(x, LEARNABLE)
 
     def update(self, x: float, at: Position) -> tuple[Finding, ...]:
         """Take the signal's next value.

@@ -49,6 +49,7 @@ from schemas.timestamps import format_timestamp, parse_timestamp
 
 __all__ = [
     "CONFIG_FILE",
+    "Budget",
     "Checkpoint",
     "DetectorName",
     "Detectors",
@@ -142,6 +143,12 @@ Seconds = Annotated[
 Count = Annotated[int, _Number, Field(ge=1), Allowed("a whole number of at least 1")]
 CountOrNone = Annotated[int, _Number, Field(ge=0), Allowed("a whole number of at least 0")]
 Warmup = Annotated[int, _Number, Field(ge=10), Allowed("a whole number of at least 10")]
+FalseAlarms = Annotated[
+    float,
+    _Number,
+    Field(gt=0, le=1e6, allow_inf_nan=False),
+    Allowed("a number greater than 0"),
+]
 Port = Annotated[int, _Number, Field(ge=0, le=65535), Allowed("a port from 0 to 65535")]
 Glob = Annotated[
     str,
@@ -352,6 +359,16 @@ def _numbers(parameters: object) -> object:
     }
 
 
+class Budget(_Section):
+    """How many false alarms are worth it; of the three the strictest counts."""
+
+    per_10k_events: FalseAlarms = 0.5
+    """False drifts per 10,000 events of a sensor."""
+    per_sensor_per_year: FalseAlarms | None = None
+    fleet_per_day: FalseAlarms | None = None
+    """Of all sensors together."""
+
+
 class Episodes(_Section):
     """When a change counts as over, and how soon the next one is told."""
 
@@ -506,6 +523,7 @@ class SensorOverride(_Section):
     match: Glob
     learner: dict[str, Any] = {}
     detectors: dict[str, Any] = {}
+    budget: dict[str, Any] = {}
     episodes: dict[str, Any] = {}
     policy: dict[str, Any] = {}
     labels: dict[str, Any] = {}
@@ -516,6 +534,7 @@ class SensorSettings(_Section):
 
     learner: LearnerSettings
     detectors: Detectors
+    budget: Budget
     episodes: Episodes
     policy: Policy
     labels: Labels
@@ -547,6 +566,7 @@ class Settings(BaseSettings):
     learner: LearnerSettings = LearnerSettings()
     labels: Labels = Labels()
     detectors: Detectors = Detectors()
+    budget: Budget = Budget()
     episodes: Episodes = Episodes()
     fleet: Fleet = Fleet()
     policy: Policy = Policy()

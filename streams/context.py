@@ -33,6 +33,8 @@ class Context:
         Which input topic the record stood on.
     record
         The record that is processed.
+    sensors
+        In the fleet: as many in each partition as in this one.
     """
 
     settings: Settings
@@ -42,6 +44,7 @@ class Context:
     maintenance: Spans = ()
     kind: str = ""
     record: Record = _NONE_YET
+    sensors: int = 1
 
     @property
     def now(self) -> int:

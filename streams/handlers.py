@@ -22,7 +22,7 @@ from streams import adaptation
 from streams.context import Context
 from streams.drift_events import drift_event
 from streams.maintenance import is_within
-from streams.sensor import Scored, Sensor, learn_label, pass_by, score
+from streams.sensor import Scored, Sensor, calibrate, learn_label, pass_by, score
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ def on_reading(sensor: Sensor, reading: Reading, context: Context) -> Done:
         scored = pass_by(sensor, reading, at)
     else:
         scored = score(sensor, reading, at, event_id, context.sensor_settings)
+        calibrate(sensor, context.sensor_settings, context.sensors)
     predictions = context.settings.predictions.enabled
     labels = sensor.champion.learner.needs_label
     if not (scored.events or predictions or labels or adaptation.is_due(sensor)):
@@ -84,6 +85,7 @@ def on_label(sensor: Sensor, label: Label, context: Context) -> Done:
     done.labels = sensor.pending.drain_counts()
     if arrival.pending is not None:
         scored = learn_label(sensor, arrival.pending, label.label, context.sensor_settings)
+        calibrate(sensor, context.sensor_settings, context.sensors)
         _report(sensor, scored, context, done)
         done.messages += adaptation.after_learning(sensor, context)
     return done

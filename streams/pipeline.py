@@ -255,8 +255,10 @@ class Pipeline:
         return None
 
     def _handle(self, kind: str, live: Live, event: Any, record: Record) -> Done:
-        live.context.kind, live.context.record = kind, record
-        return HANDLERS[kind](live.sensor, event, live.context)
+        context = live.context
+        context.kind, context.record = kind, record
+        context.sensors = len(self.kept) * self._settings.topics.partitions
+        return HANDLERS[kind](live.sensor, event, context)
 
     def _as_fleet(
         self, done: Done, live: Live, record: Record, counts: Counts

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
 
-from detectors.defaults import DETECTORS, family_of, with_defaults
+from detectors.budget import budget_factor, rate
+from detectors.defaults import DETECTORS, calibrated, family_of, with_defaults
 from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
 from detectors.evidence import evidence_for, facts_of
@@ -129,6 +130,7 @@ class Sensor:
     examples: int = 0
     last_offset: int = -1
     last_ts: int = 0
+    first_ts: int = 0
     last_labelled: int = -1
     renewed_at: int = -1
     first_label: str | None = None
@@ -248,8 +250,13 @@ def fingerprint(settings: SensorSettings) -> dict[str, str]:
     """Return what a stored learner and stored monitors depend on, as text to compare."""
     return {
         "learner": settings.learner.model_dump_json(exclude={"grace"}),
-        "detectors": settings.detectors.model_dump_json(),
+        "detectors": detectors_text(settings),
     }
+
+
+def detectors_text(settings: SensorSettings) -> str:
+    """Return what stored monitors depend on; the rest of the budget counts when it is looked at."""
+    return f"{settings.detectors.model_dump_json()} {settings.budget.per_10k_events}"
 
 
 def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
@@ -310,6 +317,8 @@ def score(
     settings
         Those of this sensor.
     """
+    if sensor.events == 0:
+        sensor.first_ts = at.ts
     sensor.events += 1
     sensor.last_offset = at.offset
     sensor.last_ts = at.ts
@@ -485,7 +494,7 @@ def _limit(
     """
     monitor = sensor.monitors.get(signal)
     if monitor is not None and not monitor.warming_up:
-        limited = monitor.clip(value)
+        limited = monitor.learnable(value)
         _feed(sensor, signal, value, at, settings, findings)
         return limited
     _feed(sensor, signal, value, at, settings, findings)
@@ -629,6 +638,38 @@ def loosen(sensor: Sensor, signal: str, drift_event_id: str | None) -> float | N
     return factor
 
 
+def calibrate(sensor: Sensor, settings: SensorSettings, sensors: int) -> None:
+    """Take the limits of detectors anew where that is due.
+
+    Parameters
+    ----------
+    sensor
+        Changed in place.
+    settings
+        Those of this sensor.
+    sensors
+        In the fleet, as far as this partition can tell.
+    """
+    due = [name for name, monitor in sensor.monitors.items() if monitor.due]
+    if not due:
+        return
+    budget = settings.budget
+    allowed = rate(
+        budget.per_10k_events,
+        budget.per_sensor_per_year,
+        budget.fleet_per_day,
+        seconds_per_event=(sensor.last_ts - sensor.first_ts) / 1e6 / max(sensor.events - 1, 1),
+        sensors=sensors,
+        detectors=sum(
+            len(monitor.detectors)
+            for signal, monitor in sensor.monitors.items()
+            if signal != "missing"
+        ),
+    )
+    for signal in due:
+        sensor.monitors[signal].calibrate(allowed, strictness(sensor, signal))
+
+
 def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> SignalMonitor:
     """Return a monitor that has seen nothing of a signal yet.
 
@@ -646,11 +687,18 @@ def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> Si
     bits = signal == "missing" or (classes and signal in ("error", "label"))
     configured: tuple[str, ...] | None = getattr(settings.detectors, family)
     names = DETECTORS[family] if configured is None else configured
+    detectors = with_defaults(
+        names,
+        scaled=not bits,
+        params=settings.detectors.params,
+        strictness=budget_factor(settings.budget.per_10k_events),
+    )
     return SignalMonitor(
-        stricter(with_defaults(names, scaled=not bits, params=settings.detectors.params), factor),
+        stricter(detectors, factor),
         settings.detectors.warmup,
         scaled=not bits,
         alarm_on="up" if signal == "error" else "both",
+        calibrated=calibrated(names, settings.detectors.params),
     )
 
 

@@ -14,6 +14,7 @@ back cheaply.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any, Final
 
 import numpy as np
@@ -25,11 +26,14 @@ from detectors.bank.reference import reference_of
 from detectors.base import LARGEST
 from detectors.calibration import Reference
 from detectors.ddm import Ddm
+from detectors.excursions import FIRST, HIGH, OVER
+from detectors.excursions import REACH as REACH_OF_A_SUM
 from detectors.page_hinkley import PageHinkley
 from detectors.signal import (
     ALLOWANCE,
     CLIP,
     FEWEST_ONES,
+    LEARNABLE,
     OUTWEIGHS,
     PATIENCE,
     STALE,
@@ -74,7 +78,12 @@ DOWN: Final = 22
 ONES: Final = 29
 BIT_PATIENCE: Final = 30
 CALM: Final = 31
-DDM: Final = 32
+TOP: Final = 32
+LARGEST_TOP: Final = 33
+EXCURSIONS: Final = 34
+EXCESS: Final = 35
+DUE: Final = 36
+DDM: Final = 37
 PH: Final = DDM + ddm.SLOTS
 SLOTS: Final = PH + page_hinkley.SLOTS
 """Numbers in a row that one monitor takes."""
@@ -92,7 +101,8 @@ WARMUP: Final = 0
 HAS_ADWIN: Final = 1
 HAS_DDM: Final = 2
 HAS_PH: Final = 3
-ADWIN_P: Final = 4
+CALIBRATES: Final = 4
+ADWIN_P: Final = 5
 DDM_P: Final = ADWIN_P + adwin.PARAMETERS
 PH_P: Final = DDM_P + ddm.PARAMETERS
 PARAMETERS: Final = PH_P + page_hinkley.PARAMETERS
@@ -174,8 +184,40 @@ def _restart_ddm(row: Floats, at: int) -> None:
 
 
 @compiled
-def _clip(row: Floats, at: int, x: float) -> float:
-    reach = CLIP * row[at + REF_SCALE]
+def _step_page_hinkley(row: Floats, at: int, z: float, params: Floats, p: int) -> bool:
+    """Take a value as `_Attached.step` does, and tell whether it is a drift."""
+    calibrates = params[p + CALIBRATES] > 0.0
+    if calibrates:
+        z = max(min(z, REACH_OF_A_SUM), -REACH_OF_A_SUM)
+    if page_hinkley.step(row, at + PH, z, params, p + PH_P) == 1:
+        return True
+    if calibrates:
+        score = page_hinkley.score(row, at + PH, params, p + PH_P)
+        if score >= OVER:
+            if score > row[at + TOP]:
+                row[at + TOP] = score
+        elif score >= 0.0:
+            if row[at + TOP] > HIGH:
+                row[at + EXCURSIONS] += 1.0
+                row[at + EXCESS] += row[at + TOP] - HIGH
+                if row[at + TOP] > row[at + LARGEST_TOP]:
+                    row[at + LARGEST_TOP] = row[at + TOP]
+            row[at + TOP] = 0.0
+    return False
+
+
+@compiled
+def _restart_page_hinkley(row: Floats, at: int) -> None:
+    page_hinkley.reset(row, at + PH)
+    row[at + TOP] = 0.0
+    row[at + LARGEST_TOP] = 0.0
+    row[at + EXCURSIONS] = 0.0
+    row[at + EXCESS] = 0.0
+
+
+@compiled
+def _clip(row: Floats, at: int, x: float, scales: float) -> float:
+    reach = scales * row[at + REF_SCALE]
     low = row[at + REF_MEAN] - reach
     high = row[at + REF_MEAN] + reach
     limited = x
@@ -187,11 +229,11 @@ def _clip(row: Floats, at: int, x: float) -> float:
 
 
 @compiled
-def clip(row: Floats, at: int, x: float) -> float:
-    """Limit `x` as `SignalMonitor.clip` does; as it is during the warm-up."""
+def learnable(row: Floats, at: int, x: float) -> float:
+    """Limit `x` as `SignalMonitor.learnable` does; as it is during the warm-up."""
     if row[at + REF_N] == 0.0:
         return x
-    return _clip(row, at, x)
+    return _clip(row, at, x, LEARNABLE)
 
 
 @compiled
@@ -218,7 +260,7 @@ def _calibrate(
     row[at + BUFFERED] = 0.0
     wild = False
     for x in values:
-        if _clip(row, at, x) != x:
+        if _clip(row, at, x, CLIP) != x:
             wild = True
             break
     row[at + WILD] = 1.0 if wild else 0.0
@@ -233,8 +275,8 @@ def _calibrate(
             _step_ddm(row, at, 1.0 if x > limit else 0.0, params, p) == 1
         ):
             _restart_ddm(row, at)
-        if params[p + HAS_PH] > 0.0 and (page_hinkley.step(row, at + PH, z, params, p + PH_P) == 1):
-            page_hinkley.reset(row, at + PH)
+        if params[p + HAS_PH] > 0.0 and _step_page_hinkley(row, at, z, params, p):
+            _restart_page_hinkley(row, at)
         if params[p + HAS_ADWIN] > 0.0:
             found = adwin.step(head, head_at, counts, buckets, z, params, p + ADWIN_P)
             if found < 0:
@@ -292,7 +334,11 @@ def observe(
         row[at + BUFFERED] = n + 1.0
         if n + 1.0 < params[p + WARMUP]:
             return KEPT, 0.0
+        if params[p + CALIBRATES] > 0.0 and n + 1.0 >= row[at + DUE]:
+            return TELL, 0.0
         return _calibrate(row, at, buffer, head, head_at, counts, buckets, params, p), 0.0
+    if params[p + CALIBRATES] > 0.0 and row[at + SEEN_N] + 1.0 >= row[at + DUE]:
+        return TELL, 0.0
     mean = row[at + REF_MEAN]
     z = (x - mean) * row[at + PER_SCALE]
     reach = row[at + REACH]
@@ -313,7 +359,7 @@ def observe(
         bit = 1.0 if x > row[at + REF_LIMIT] else 0.0
         if _step_ddm(row, at, bit, params, p) != 0:
             return TELL, 0.0
-    if params[p + HAS_PH] > 0.0 and (page_hinkley.step(row, at + PH, z, params, p + PH_P) == 1):
+    if params[p + HAS_PH] > 0.0 and _step_page_hinkley(row, at, z, params, p):
         return TELL, 0.0
     return FED, z
 
@@ -324,10 +370,13 @@ def reset(row: Floats, at: int) -> None:
     for slot in range(SLOTS):
         row[at + slot] = 0.0
     _restart_ddm(row, at)
-    page_hinkley.reset(row, at + PH)
+    _restart_page_hinkley(row, at)
+    row[at + DUE] = FIRST
 
 
-def parameters(detectors: tuple[tuple[str, dict[str, Any]], ...], warmup: int) -> Floats:
+def parameters(
+    detectors: tuple[tuple[str, dict[str, Any]], ...], warmup: int, calibrated: Collection[str]
+) -> Floats:
     """Numbers that `observe` needs to know of a monitor's configuration.
 
     Parameters
@@ -336,6 +385,8 @@ def parameters(detectors: tuple[tuple[str, dict[str, Any]], ...], warmup: int) -
         Names, all of them among `NAMES`, and parameters.
     warmup
         Values the reference is taken from.
+    calibrated
+        As of `SignalMonitor`.
     """
     numbers = np.zeros(PARAMETERS)
     numbers[WARMUP] = warmup
@@ -348,6 +399,7 @@ def parameters(detectors: tuple[tuple[str, dict[str, Any]], ...], warmup: int) -
             numbers[DDM_P:PH_P] = ddm.parameters(Ddm(**given))
         else:
             numbers[HAS_PH] = 1.0
+            numbers[CALIBRATES] = name in calibrated
             numbers[PH_P:PARAMETERS] = page_hinkley.parameters(PageHinkley(**given))
     return numbers
 
@@ -391,6 +443,7 @@ def freeze(
         row[at + REACH] = monitor._reach
     seen = monitor._seen
     row[at + SEEN_N : at + SEEN_N + 3] = seen.n, seen.mean, seen.m2
+    row[at + DUE] = monitor._due if math.isfinite(monitor._due) else FIRST
     for side, slot, place in ((monitor._up, UP, where), (monitor._down, DOWN, where + 2)):
         began = side.began
         if side.sum == 0.0 or began is None:
@@ -410,6 +463,14 @@ def freeze(
             row[at + CALM] = min(attached.calm, PATIENCE)
         elif isinstance(detector, PageHinkley):
             page_hinkley.freeze(detector, row, at + PH)
+            past = attached.excursions
+            if past is not None:
+                row[at + TOP : at + EXCESS + 1] = (
+                    past.top,
+                    past.largest,
+                    past.count,
+                    past.excess,
+                )
         elif isinstance(detector, Adwin) and not adwin_river.freeze(
             detector, head, head_at, counts, buckets
         ):
@@ -456,6 +517,12 @@ def thaw(
             attached.calm = int(row[at + CALM])
         elif isinstance(detector, PageHinkley):
             page_hinkley.thaw(row, at + PH, detector)
+            if attached.excursions is not None:
+                attached.excursions.top = float(row[at + TOP])
+                attached.excursions.largest = float(row[at + LARGEST_TOP])
+                attached.excursions.count = int(row[at + EXCURSIONS])
+                attached.excursions.excess = float(row[at + EXCESS])
+                monitor._due = int(row[at + DUE])
         elif isinstance(detector, Adwin):
             adwin_river.thaw(head, head_at, counts, buckets, detector)
 

@@ -1,7 +1,8 @@
 """Page-Hinkley over rows of numbers.
 
 A row's slots are the number of values, their mean, the sum for a rise and that for a fall, the
-lowest of the former and the highest of the latter, and whether the last step found a drift.
+lowest of the former and the highest of the latter, whether the last step found a drift, and the
+limit in place of the constructor's (0: there is none).
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import numpy.typing as npt
 from detectors.page_hinkley import PageHinkley
 from schemas.compiled import inlined
 
-__all__ = ["PARAMETERS", "SLOTS", "freeze", "parameters", "reset", "step", "thaw"]
+__all__ = ["PARAMETERS", "SLOTS", "freeze", "parameters", "reset", "score", "step", "thaw"]
 
 Floats = npt.NDArray[np.float64]
 
-SLOTS: Final = 7
+SLOTS: Final = 8
 """Numbers in a row that one detector takes."""
 
 PARAMETERS: Final = 5
@@ -32,6 +33,7 @@ _FALL: Final = 3
 _LOWEST: Final = 4
 _HIGHEST: Final = 5
 _DRIFT: Final = 6
+_LIMIT: Final = 7
 
 _MIN_INSTANCES: Final = 0
 _DELTA: Final = 1
@@ -76,6 +78,28 @@ def reset(row: Floats, at: int) -> None:
     row[at + _LOWEST] = math.inf
     row[at + _HIGHEST] = _BEFORE_ANY_FALL
     row[at + _DRIFT] = 0.0
+    row[at + _LIMIT] = 0.0
+
+
+@inlined
+def score(row: Floats, at: int, params: Floats, p: int) -> float:
+    """Return `PageHinkley.score`, -1 where there is none yet.
+
+    Parameters
+    ----------
+    row, at, params, p
+        As of `step`.
+    """
+    if row[at + _N] < max(params[p + _MIN_INSTANCES], 1.0):
+        return -1.0
+    rise = row[at + _RISE] - row[at + _LOWEST]
+    fall = row[at + _HIGHEST] - row[at + _FALL]
+    mode = params[p + _MODE]
+    if mode == _UP:
+        return float(rise)
+    if mode == _DOWN or fall > rise:
+        return float(fall)
+    return float(rise)
 
 
 @inlined
@@ -97,7 +121,9 @@ def step(row: Floats, at: int, x: float, params: Floats, p: int) -> int:
         0 nothing, 1 a drift. The step after a drift starts from nothing.
     """
     if row[at + _DRIFT] != 0.0:
+        limit = row[at + _LIMIT]
         reset(row, at)
+        row[at + _LIMIT] = limit
     n = row[at + _N] + 1.0
     row[at + _N] = n
     mean = row[at + _MEAN] + (1.0 / n) * (x - row[at + _MEAN])
@@ -116,7 +142,9 @@ def step(row: Floats, at: int, x: float, params: Floats, p: int) -> int:
     if n < params[p + _MIN_INSTANCES]:
         return 0
     mode = params[p + _MODE]
-    threshold = params[p + _THRESHOLD]
+    threshold = row[at + _LIMIT]
+    if threshold == 0.0:
+        threshold = params[p + _THRESHOLD]
     found = (mode != _DOWN and rise - row[at + _LOWEST] > threshold) or (
         mode != _UP and row[at + _HIGHEST] - fall > threshold
     )
@@ -145,6 +173,7 @@ def freeze(detector: PageHinkley, row: Floats, at: int) -> None:
         river._min_increase,
         river._max_decrease,
         river.drift_detected,
+        0.0 if river.threshold == detector.parameters["threshold"] else river.threshold,
     )
 
 
@@ -160,7 +189,7 @@ def thaw(row: Floats, at: int, detector: PageHinkley) -> None:
     """
     detector.reset()
     river = detector._river
-    n, mean, rise, fall, lowest, highest, drift = row[at : at + SLOTS].tolist()
+    n, mean, rise, fall, lowest, highest, drift, limit = row[at : at + SLOTS].tolist()
     river._x_mean.n = n
     river._x_mean._mean = mean
     river._sum_increase = rise
@@ -168,3 +197,5 @@ def thaw(row: Floats, at: int, detector: PageHinkley) -> None:
     river._min_increase = lowest
     river._max_decrease = _BEFORE_ANY_FALL if highest == _BEFORE_ANY_FALL else highest
     river._drift_detected = drift != 0.0
+    if limit > 0.0:
+        detector.calibrate(limit)

@@ -7,7 +7,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.calibration import _MAD_TO_STD, FENCE, MOST_INFLATION, MOSTLY_CONSTANT_FENCE
+from detectors.calibration import (
+    _MAD_TO_STD,
+    FENCE,
+    MOST_INFLATION,
+    MOST_OUTLIERS,
+    MOSTLY_CONSTANT_FENCE,
+)
 from schemas.compiled import allocating
 
 __all__ = ["fsum", "reference_of"]
@@ -108,6 +114,12 @@ def reference_of(values: Floats, out: Floats) -> None:
     fence = FENCE * _MAD_TO_STD * _median(_sorted(terms))
     if fence == 0.0:
         fence = MOSTLY_CONSTANT_FENCE * (fsum(terms, partials) / total)
+    beyond = 0
+    for x in values:
+        if abs(x - middle) > fence:
+            beyond += 1
+    if beyond > MOST_OUTLIERS * total:
+        fence = math.inf
     n = 0
     for x in values:
         if abs(x - middle) <= fence:

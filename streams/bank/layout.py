@@ -16,11 +16,13 @@ import numpy.typing as npt
 import river
 
 from detectors.bank import monitor
-from detectors.defaults import DETECTORS, with_defaults
+from detectors.budget import budget_factor
+from detectors.defaults import DETECTORS, calibrated, with_defaults
 from detectors.registry import create
 from learners import bank as learner
 from learners.base import Configuration
 from schemas.settings import SensorSettings, Settings
+from streams.sensor import detectors_text
 
 # Floats.
 EVENTS: Final = 0
@@ -47,8 +49,9 @@ LAST_OFFSET: Final = 0
 LAST_TS: Final = 1
 LAST_LABELLED: Final = 2
 RENEWED_AT: Final = 3
-RUN_BEGAN: Final = 4
-VALUE_BEGAN: Final = 6
+FIRST_TS: Final = 4
+RUN_BEGAN: Final = 5
+VALUE_BEGAN: Final = 7
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
 INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
 
@@ -61,7 +64,7 @@ GAPS_BLOCK: Final = 3
 """The floats of its monitor, and behind them the integers."""
 BLOCKS: Final = 4
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of what is stored; part of every fingerprint."""
 
 _MAX_LAGS: Final = 32
@@ -119,13 +122,18 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         return None
     if chosen.lags > _MAX_LAGS or detectors.warmup > _MAX_WARMUP:
         return None
+    strict = budget_factor(settings.budget.per_10k_events)
     parameters = np.stack(
         [
-            monitor.parameters(with_defaults(names, params=detectors.params), detectors.warmup)
+            monitor.parameters(
+                with_defaults(names, params=detectors.params, strictness=strict),
+                detectors.warmup,
+                calibrated(names, detectors.params),
+            )
             for names in (value, error, missing)
         ]
     )
-    ((name, given),) = with_defaults(("adwin",), params=detectors.params)
+    ((name, given),) = with_defaults(("adwin",), params=detectors.params, strictness=strict)
     return Layout(
         lags=chosen.lags,
         grace=chosen.grace,
@@ -155,7 +163,7 @@ def learner_print(settings: SensorSettings) -> bytes:
 
 def detectors_print(settings: SensorSettings) -> bytes:
     """Return 8 bytes that stand for all that the state of the detectors depends on."""
-    return _print(settings.detectors.model_dump_json())
+    return _print(detectors_text(settings))
 
 
 def _print(text: str) -> bytes:

@@ -20,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.bank import adwin_packing, monitor
+from detectors.excursions import next_due
 from detectors.signal import Z_LIMIT, Z_LIMIT_OF_A_CONSTANT
 from schemas.compiled import allocating, compiled
 from streams.bank import blocks
@@ -49,6 +50,9 @@ _OPENING: Final = PREQUENTIAL
 _OF_THE_LEARNER: Final = VALUE - PREQUENTIAL
 
 
+_next_due = compiled(next_due)
+
+
 @compiled
 def _close(out: Any, begins: int, at: int) -> None:
     length = at - begins - 4
@@ -69,6 +73,7 @@ def section_end(data: Any, at: int) -> int:
 def _canonical(row: Any, at: int, integers: Any, where: int) -> None:
     row[at + monitor.PER_SCALE] = 0.0
     row[at + monitor.REACH] = 0.0
+    row[at + monitor.DUE] = 0.0
     for side in range(2):
         begins = at + (monitor.UP if side == 0 else monitor.DOWN)
         if row[begins] == 0.0:
@@ -80,6 +85,7 @@ def _canonical(row: Any, at: int, integers: Any, where: int) -> None:
 
 @compiled
 def _complete(row: Any, at: int) -> None:
+    row[at + monitor.DUE] = _next_due(row[at + monitor.SEEN_N])
     if row[at + monitor.REF_N] > 0.0:
         row[at + monitor.PER_SCALE] = 1.0 / row[at + monitor.REF_SCALE]
         constant = not row[at + monitor.REF_STD] > 0.0

@@ -25,6 +25,7 @@ from streams.bank.layout import (
     ERROR_BLOCK,
     EVENTS,
     EXAMPLES,
+    FIRST_TS,
     GAPS_BLOCK,
     LAST_LABELLED,
     LAST_OFFSET,
@@ -159,6 +160,8 @@ def _watch_and_learn(
     lags = scalars[LAGS]
     heads, counts, buckets, values, _, _, rest = room
     first, second = held[VALUE_BLOCK], held[ERROR_BLOCK]
+    if row[EVENTS] == 0.0:
+        integers[FIRST_TS] = ts
     row[EVENTS] += 1.0
     has_gaps = row[MISSING] < 0.0
     if has_gaps:
@@ -172,7 +175,7 @@ def _watch_and_learn(
     integers[LAST_TS] = ts
     if _is_stuck(row, integers, value, offset, ts):
         return 1
-    clipped = monitor.clip(row, VALUE, value)
+    clipped = monitor.learnable(row, VALUE, value)
     found, value_fed = monitor.observe(
         row,
         VALUE,

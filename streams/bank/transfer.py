@@ -27,6 +27,7 @@ from streams.bank.layout import (
     ERROR_BLOCK,
     EVENTS,
     EXAMPLES,
+    FIRST_TS,
     INTEGERS,
     LAST_LABELLED,
     LAST_OFFSET,
@@ -172,6 +173,7 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     integers[RUN_BEGAN : RUN_BEGAN + 2] = first.offset, first.ts
     integers[LAST_OFFSET] = sensor.last_offset
     integers[LAST_TS] = sensor.last_ts
+    integers[FIRST_TS] = sensor.first_ts
     integers[LAST_LABELLED] = sensor.last_labelled
     integers[RENEWED_AT] = sensor.renewed_at
     learner.freeze_prequential(sensor.prequential, floats, PREQUENTIAL)
@@ -195,6 +197,7 @@ def thaw_counts(sensor: Sensor, row: Row) -> None:
     sensor.events, sensor.examples = int(floats[EVENTS]), int(floats[EXAMPLES])
     sensor.last_offset = int(integers[LAST_OFFSET])
     sensor.last_ts = int(integers[LAST_TS])
+    sensor.first_ts = int(integers[FIRST_TS])
     sensor.last_labelled = int(integers[LAST_LABELLED])
     sensor.renewed_at = int(integers[RENEWED_AT])
     sensor.episodes.quiet = int(floats[QUIET])
