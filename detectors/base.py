@@ -153,6 +153,16 @@ class Detector(ABC):
         """
         raise NotImplementedError(f"{self.name} has no limit of its own")
 
+    def go_on(self, threshold: float) -> None:
+        """Take the drift just found back, and `calibrate`: the next update goes on with the sum.
+
+        Raises
+        ------
+        NotImplementedError
+            For a detector that is not `calibrated`.
+        """
+        raise NotImplementedError(f"{self.name} has no limit of its own")
+
     @abstractmethod
     def reset(self) -> None:
         """Forget everything but the parameters."""

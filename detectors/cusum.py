@@ -121,6 +121,11 @@ class Cusum(Detector):
         """Use another `h` from now on, until `reset`."""
         self._limit = threshold
 
+    def go_on(self, threshold: float) -> None:
+        """Take the drift just found back, and use another `h` from now on."""
+        self._limit = threshold
+        self._drift = False
+
     @property
     def parameters(self) -> dict[str, Any]:
         """The constructor arguments of this detector."""

@@ -108,3 +108,8 @@ class PageHinkley(RiverDetector):
     def calibrate(self, threshold: float) -> None:
         """Use another `threshold` from now on, until `reset`."""
         self._river.threshold = threshold
+
+    def go_on(self, threshold: float) -> None:
+        """Take the drift just found back, and use another `threshold` from now on."""
+        self._river.threshold = threshold
+        self._river._drift_detected = False

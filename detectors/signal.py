@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 from detectors.base import LARGEST, Detector
 from detectors.calibration import Reference, reference_of
-from detectors.excursions import FIRST, REACH, Excursions, next_due
+from detectors.excursions import FIRST, HIGHEST, REACH, Excursions, next_due
 from detectors.registry import Parameter, create
 from schemas.errors import ConfigurationError
 
@@ -23,6 +24,19 @@ no drift, and two are none either."""
 Z_LIMIT_OF_A_CONSTANT = 5.0
 """The same where all of the warm-up was one value: any other is far away, and says nothing of how
 far is far. Rare ones among zeros stay below the limit, a new constant passes it in 15 values."""
+
+QUICK = 300_000_000
+"""Microseconds within which the time of day changes little."""
+
+PART = 0.6
+"""The part of a move that a line has before it is noticed is not above the other one."""
+SURE = 4.0
+"""Standard errors that a slope must come to, had a line led here, for its absence to tell."""
+
+WAIT = 1.5
+UNDECIDED = 0.4
+"""Where neither is clear, a limit is raised by `WAIT`, as long as it is below
+this part of the highest one."""
 
 ALLOWANCE = 0.5
 """The slack k of the CUSUM that dates a change: best for shifts of one scale."""
@@ -52,6 +66,14 @@ UNSCALED_WARMUP = 30
 SMALLEST_UNSCALED_STD = 0.05
 """For signals that are bits or shares: a run of zeros does not make the first one a thousand
 standard deviations."""
+
+
+class Caution(Enum):
+    """What of a drift a monitor does not believe."""
+
+    NONE = "nothing"
+    STEPS = "slopes"
+    ALL = "anything"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +150,7 @@ class _Moments:
 class _Side:
     """One side of the CUSUM: its sum, and what has come since the sum last left zero."""
 
-    __slots__ = ("before", "began", "since", "sum")
+    __slots__ = ("before", "began", "since", "sum", "tilt")
 
     def __init__(self) -> None:
         self.clear()
@@ -138,11 +160,37 @@ class _Side:
         self.began: Position | None = None
         self.before = _Moments()
         self.since = _Moments()
+        self.tilt = 0.0
+
+    def add(self, x: float) -> None:
+        self.since.add(x)
+        self.tilt += self.since.n * x
 
     def begin(self, at: Position, seen: _Moments) -> None:
         self.began = at
         self.before = _Moments(seen.n, seen.mean, seen.m2)
         self.since = _Moments()
+        self.tilt = 0.0
+
+    def slope(self, scale: float) -> tuple[float, float]:
+        """Return the slope since the side began, away from the level before, in standard errors.
+
+        Parameters
+        ----------
+        scale
+            Standard deviation of the noise.
+
+        Returns
+        -------
+        (float, float)
+            The slope, about 0 after a step; and what it would be, at least, had a line led here.
+        """
+        n, moved = self.since.n, self.since.mean - self.before.mean
+        if n < 2:
+            return 0.0, 0.0
+        along = self.tilt - self.since.mean * n * (n + 1) / 2.0
+        errors = along / (scale * math.sqrt(n * (n * n - 1) / 12.0))
+        return math.copysign(1.0, moved) * errors, PART * abs(moved) / scale * math.sqrt(n / 3.0)
 
 
 class _Attached:
@@ -376,7 +424,9 @@ class SignalMonitor:
         """Limit `x` to what a model is to learn of it."""
         return self.clip(x, LEARNABLE)
 
-    def update(self, x: float, at: Position) -> tuple[Finding, ...]:
+    def update(
+        self, x: float, at: Position, caution: Caution = Caution.NONE
+    ) -> tuple[Finding, ...]:
         """Take the signal's next value.
 
         Parameters
@@ -386,6 +436,8 @@ class SignalMonitor:
             ±1e100.
         at
             Where it comes from.
+        caution
+            What of a drift is not believed.
 
         Returns
         -------
@@ -431,7 +483,7 @@ class SignalMonitor:
             if side.sum == 0.0 or evidence > side.sum + OUTWEIGHS:
                 side.begin(at, seen)
             side.sum = total
-            side.since.add(x)
+            side.add(x)
         elif side.sum > 0.0:
             side.clear()
         side = self._down
@@ -441,7 +493,7 @@ class SignalMonitor:
             if side.sum == 0.0 or evidence > side.sum + OUTWEIGHS:
                 side.begin(at, seen)
             side.sum = total
-            side.since.add(x)
+            side.add(x)
         elif side.sum > 0.0:
             side.clear()
         seen.add(usual)
@@ -451,7 +503,29 @@ class SignalMonitor:
             kind = attached.step(fed, bit)
             if kind is not None:
                 found.append((attached, kind))
+        if found and caution is not Caution.NONE and not self._believed(caution, at):
+            return ()
         return self._explain(found, at) if found else ()
+
+    def _believed(self, caution: Caution, at: Position) -> bool:
+        """Tell whether what was found is a drift; if not, go on or take it as the new normal."""
+        side = self._up if self._up.sum >= self._down.sum else self._down
+        if caution is Caution.STEPS and self._reference is not None:
+            if side.sum == 0.0:
+                return True
+            if side.began is not None and at.ts - side.began.ts <= QUICK:
+                return True
+            slope, of_a_line = side.slope(self._reference.scale)
+            if of_a_line >= SURE and slope < SURE / 2.0:
+                return True
+            summing = [item.detector for item in self._attached if item.excursions is not None]
+            limits = [detector.threshold or 0.0 for detector in summing]
+            if of_a_line < SURE and limits and max(limits) < UNDECIDED * HIGHEST:
+                for detector, limit in zip(summing, limits, strict=True):
+                    detector.go_on(WAIT * limit)
+                return False
+        self.reset()
+        return False
 
     def _unscaled_distance(self, x: float) -> float:
         seen = self._seen

@@ -27,6 +27,8 @@ try:
 except ImportError:
     numba: Any = None
 else:
+    import numba.extending
+
     numba = _numba
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "is_complete",
     "is_kept",
     "mark_complete",
+    "shared",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +75,14 @@ def inlined(function: F) -> F:
 def allocating(function: F) -> F:
     """Compile a function that makes arrays, otherwise as `compiled` does."""
     return _made(function, _nrt=True)
+
+
+def shared(function: F) -> F:
+    """Let compiled functions call it; in Python it stays as it is, and is never compiled."""
+    if numba is None:
+        return function
+    made: F = numba.extending.register_jitable(_nrt=False, error_model="numpy")(function)
+    return made
 
 
 def _made(function: F, **options: Any) -> F:

@@ -6,6 +6,7 @@ failure comes to the same state and the same drift events.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
@@ -13,13 +14,14 @@ from typing import Any
 
 from detectors.budget import budget_factor, rate
 from detectors.defaults import DETECTORS, calibrated, family_of, with_defaults
-from detectors.diagnosis import Diagnosis, Severity, diagnose, severity
+from detectors.diagnosis import CHECKS, Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
 from detectors.evidence import evidence_for, facts_of
 from detectors.hygiene import Repeats, conversion
 from detectors.observed import Labels, Observed
 from detectors.registry import create as create_detector
-from detectors.signal import Finding, Position, SignalMonitor, Statistics
+from detectors.season import FEW, HOUR, Season
+from detectors.signal import Caution, Finding, Position, SignalMonitor, Statistics
 from detectors.strictness import MOST, STEP, stricter
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
@@ -93,6 +95,8 @@ class Sensor:
     monitors
         One per signal: ``value``, ``error``, ``label``, ``missing``, ``prediction``,
         ``feature:<name>``.
+    seasons
+        What time of day adds to a reading, by signal.
     repeats
         How often its value is the one before: tells whether it is stuck.
     observed
@@ -125,6 +129,7 @@ class Sensor:
     prequential: Prequential
     pending: PendingLabels
     monitors: dict[str, SignalMonitor] = field(default_factory=dict)
+    seasons: dict[str, Season] = field(default_factory=dict)
     repeats: Repeats = field(default_factory=Repeats)
     events: int = 0
     examples: int = 0
@@ -290,6 +295,7 @@ def fitted(
             sensor.monitors.pop(signal, None)
     if not same_detectors:
         sensor.monitors = {}
+        sensor.seasons = {}
     if not (same_learner and same_detectors):
         sensor.observed = None
     sensor.episodes.quiet_events = settings.episodes.quiet_events
@@ -492,17 +498,54 @@ def _limit(
     While there is no reference, nothing is limited. So a model that has learned little but a
     warm-up with a wild number in it begins anew; one that knows more has guards of its own.
     """
+    season = sensor.seasons.get(signal)
+    if season is None:
+        season = sensor.seasons[signal] = Season()
     monitor = sensor.monitors.get(signal)
-    if monitor is not None and not monitor.warming_up:
-        limited = monitor.learnable(value)
-        _feed(sensor, signal, value, at, settings, findings)
-        return limited
-    _feed(sensor, signal, value, at, settings, findings)
+    reference = None if monitor is None else monitor.reference
+    known = reference is not None
+    usual = reference.mean if reference is not None and season.holds else math.nan
+    of_the_hour = season.expected(at.ts)
+    judged = of_the_hour == of_the_hour
+    left = value - of_the_hour if judged else value
+    limited = left
+    if monitor is not None:
+        # What is right for an hour that is not known may be far from what is right for the others.
+        limited = monitor.learnable(left) if judged else monitor.clip(left)
+    learned = limited + of_the_hour if judged else limited
+    if judged:
+        caution = _caution(sensor, season, at)
+        _feed(sensor, signal, left, at, settings, findings, caution)
+        if caution is Caution.STEPS:
+            findings[:] = [
+                (name, finding)
+                for name, finding in findings
+                if name != signal or not _explained(finding, season, at)
+            ]
+    if season.advance(at.ts, limited, usual):
+        sensor.monitors[signal].reset()
+    if known or signal not in sensor.monitors:
+        return learned
     if sensor.monitors[signal].wild_in_warmup and sensor.examples <= settings.detectors.warmup:
         sensor.champion.learner = sensor.champion.learner.fresh()
         sensor.renewed_at = sensor.last_offset
         forget_error(sensor)
-    return value
+    return learned
+
+
+def _caution(sensor: Sensor, season: Season, at: Position) -> Caution:
+    """Say what of a drift is to be believed in a sensor's first day."""
+    if season.holds or not season.first_day(at.ts):
+        return Caution.NONE
+    hours = max((at.ts - sensor.first_ts) / HOUR, 1.0)
+    return Caution.ALL if sensor.events * 24.0 / hours <= FEW else Caution.STEPS
+
+
+def _explained(finding: Finding, season: Season, at: Position) -> bool:
+    before, after, since = finding.before, finding.after, finding.change_point.ts
+    if before is None or after is None or finding.detector in CHECKS:
+        return False
+    return season.explains(before, after, since, at.ts)
 
 
 def _compare(
@@ -595,11 +638,12 @@ def _feed(
     at: Position,
     settings: SensorSettings,
     findings: list[tuple[str, Finding]],
+    caution: Caution = Caution.NONE,
 ) -> None:
     monitor = sensor.monitors.get(signal)
     if monitor is None:
         monitor = sensor.monitors[signal] = monitor_of(signal, settings, strictness(sensor, signal))
-    found = monitor.update(x, at)
+    found = monitor.update(x, at, caution)
     if found:
         findings.extend((signal, finding) for finding in found)
 

@@ -74,16 +74,16 @@ SEEN_N: Final = 12
 SEEN_MEAN: Final = 13
 SEEN_M2: Final = 14
 UP: Final = 15
-DOWN: Final = 22
-ONES: Final = 29
-BIT_PATIENCE: Final = 30
-CALM: Final = 31
-TOP: Final = 32
-LARGEST_TOP: Final = 33
-EXCURSIONS: Final = 34
-EXCESS: Final = 35
-DUE: Final = 36
-DDM: Final = 37
+DOWN: Final = 23
+ONES: Final = 31
+BIT_PATIENCE: Final = 32
+CALM: Final = 33
+TOP: Final = 34
+LARGEST_TOP: Final = 35
+EXCURSIONS: Final = 36
+EXCESS: Final = 37
+DUE: Final = 38
+DDM: Final = 39
 PH: Final = DDM + ddm.SLOTS
 SLOTS: Final = PH + page_hinkley.SLOTS
 """Numbers in a row that one monitor takes."""
@@ -92,6 +92,9 @@ SLOTS: Final = PH + page_hinkley.SLOTS
 SUM: Final = 0
 BEFORE: Final = 1
 SINCE: Final = 4
+TILT: Final = 7
+SIDE: Final = 8
+"""Slots of a side."""
 
 POSITIONS: Final = 4
 """Integers that one monitor takes: offset and time of where each side began."""
@@ -144,8 +147,10 @@ def _lean(
             row[side + 4] = 0.0
             row[side + 5] = 0.0
             row[side + 6] = 0.0
+            row[side + TILT] = 0.0
         row[side] = total
-        _add(row, side + 4, x)
+        _add(row, side + SINCE, x)
+        row[side + TILT] += row[side + SINCE] * x
     else:
         row[side] = 0.0
 
@@ -226,6 +231,14 @@ def _clip(row: Floats, at: int, x: float, scales: float) -> float:
     if high < limited:
         limited = high
     return limited
+
+
+@compiled
+def clip(row: Floats, at: int, x: float) -> float:
+    """Limit `x` as `SignalMonitor.clip` does; as it is during the warm-up."""
+    if row[at + REF_N] == 0.0:
+        return x
+    return _clip(row, at, x, CLIP)
 
 
 @compiled
@@ -454,6 +467,7 @@ def freeze(
         row[at + slot] = side.sum
         row[at + slot + 1 : at + slot + 4] = side.before.n, side.before.mean, side.before.m2
         row[at + slot + 4 : at + slot + 7] = side.since.n, side.since.mean, side.since.m2
+        row[at + slot + TILT] = side.tilt
     for attached in monitor._attached:
         detector = attached.detector
         if isinstance(detector, Ddm):
@@ -508,6 +522,7 @@ def thaw(
         side.began = Position(int(positions[place]), int(positions[place + 1]))
         _thaw_moments(side.before, row, at + slot + BEFORE)
         _thaw_moments(side.since, row, at + slot + SINCE)
+        side.tilt = float(row[at + slot + TILT])
     for attached in monitor._attached:
         detector = attached.detector
         if isinstance(detector, Ddm):

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import river
 
-from detectors.bank import monitor
+from detectors.bank import monitor, season
 from detectors.budget import budget_factor
 from detectors.defaults import DETECTORS, calibrated, with_defaults
 from detectors.registry import create
@@ -41,7 +41,8 @@ LONGEST: Final = 9
 PREQUENTIAL: Final = 10
 VALUE: Final = PREQUENTIAL + learner.PREQUENTIAL_SLOTS
 ERROR: Final = VALUE + monitor.SLOTS
-LEARNER: Final = ERROR + monitor.SLOTS
+SEASON: Final = ERROR + monitor.SLOTS
+LEARNER: Final = SEASON + season.SLOTS
 """The learner stands last: how much it takes depends on its lags."""
 
 # Integers.
@@ -53,7 +54,8 @@ FIRST_TS: Final = 4
 RUN_BEGAN: Final = 5
 VALUE_BEGAN: Final = 7
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
-INTEGERS: Final = ERROR_BEGAN + monitor.POSITIONS
+SEASON_AT: Final = ERROR_BEGAN + monitor.POSITIONS
+INTEGERS: Final = SEASON_AT + season.INTEGERS
 
 # Blocks.
 VALUE_BLOCK: Final = 0

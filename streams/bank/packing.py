@@ -77,7 +77,7 @@ def _canonical(row: Any, at: int, integers: Any, where: int) -> None:
     for side in range(2):
         begins = at + (monitor.UP if side == 0 else monitor.DOWN)
         if row[begins] == 0.0:
-            for slot in range(7):
+            for slot in range(monitor.SIDE):
                 row[begins + slot] = 0.0
             integers[where + 2 * side] = 0
             integers[where + 2 * side + 1] = 0

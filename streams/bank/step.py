@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bank import adwin, adwin_layout, monitor, unscaled
+from detectors.bank import adwin, adwin_layout, monitor, season, unscaled
 from detectors.hygiene import FEWEST, longest_honest
 from learners import bank as learner
 from learners.base import LARGEST
@@ -42,6 +42,8 @@ from streams.bank.layout import (
     REPEATS,
     RUN,
     RUN_BEGAN,
+    SEASON,
+    SEASON_AT,
     SEEN,
     VALUE,
     VALUE_BEGAN,
@@ -175,26 +177,40 @@ def _watch_and_learn(
     integers[LAST_TS] = ts
     if _is_stuck(row, integers, value, offset, ts):
         return 1
-    clipped = monitor.learnable(row, VALUE, value)
-    found, value_fed = monitor.observe(
-        row,
-        VALUE,
-        integers,
-        VALUE_BEGAN,
-        value_buffer,
-        heads[first],
-        0,
-        counts[first],
-        buckets[first],
-        parameters[0],
-        0,
-        value,
-        offset,
-        ts,
-    )
-    if found == monitor.TELL:
+    usual = math.nan
+    if row[SEASON + season.HOLDS] > 0.0 and row[VALUE + monitor.REF_N] > 0.0:
+        usual = row[VALUE + monitor.REF_MEAN]
+    of_the_hour = season.expected(row, SEASON, integers, SEASON_AT, ts)
+    value_to_adwin = False
+    value_fed = 0.0
+    if of_the_hour == of_the_hour:
+        left = value - of_the_hour
+        limited = monitor.learnable(row, VALUE, left)
+        clipped = limited + of_the_hour
+        found, value_fed = monitor.observe(
+            row,
+            VALUE,
+            integers,
+            VALUE_BEGAN,
+            value_buffer,
+            heads[first],
+            0,
+            counts[first],
+            buckets[first],
+            parameters[0],
+            0,
+            left,
+            offset,
+            ts,
+        )
+        if found == monitor.TELL:
+            return 2
+        value_to_adwin = found == monitor.FED
+    else:
+        limited = monitor.clip(row, VALUE, value)
+        clipped = limited
+    if season.advance(row, SEASON, integers, SEASON_AT, ts, limited, usual):
         return 2
-    value_to_adwin = found == monitor.FED
     error_to_adwin = False
     error_fed = 0.0
     error = learner.error(row, LEARNER, clipped)

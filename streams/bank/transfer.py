@@ -15,6 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from detectors import season
 from detectors.bank import adwin_layout, monitor
 from detectors.signal import Position
 from learners import bank as learner
@@ -42,6 +43,8 @@ from streams.bank.layout import (
     QUIET,
     RENEWED_AT,
     RUN_BEGAN,
+    SEASON,
+    SEASON_AT,
     SEEN,
     VALUE,
     VALUE_BEGAN,
@@ -176,6 +179,13 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     integers[FIRST_TS] = sensor.first_ts
     integers[LAST_LABELLED] = sensor.last_labelled
     integers[RENEWED_AT] = sensor.renewed_at
+    watched_season = sensor.seasons.get("value")
+    if watched_season is None:
+        floats[SEASON : SEASON + season.SLOTS] = 0.0
+        integers[SEASON_AT : SEASON_AT + season.INTEGERS] = 0
+    else:
+        floats[SEASON : SEASON + season.SLOTS] = watched_season.floats
+        integers[SEASON_AT : SEASON_AT + season.INTEGERS] = watched_season.integers
     learner.freeze_prequential(sensor.prequential, floats, PREQUENTIAL)
     if not learner.freeze(champion.learner, floats, LEARNER):
         return False
@@ -221,6 +231,10 @@ def thaw_learner(sensor: Sensor, row: Row) -> None:
 def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
     """Give a new sensor its monitors."""
     floats = row.floats
+    if floats[VALUE + monitor.PRESENT] > 0.0:
+        of_the_day = sensor.seasons["value"] = season.Season()
+        of_the_day.floats = floats[SEASON : SEASON + season.SLOTS].tolist()
+        of_the_day.integers = row.integers[SEASON_AT : SEASON_AT + season.INTEGERS].tolist()
     zeros = int(floats[MISSING])
     if zeros:
         missing = sensor.monitors["missing"] = monitor_of("missing", settings)

@@ -104,6 +104,15 @@ def gaps(draw: random.Random, count: int) -> Stream:
         yield event(None if lost else draw.gauss(20.0, 1.0), n, f"s-{n % 2}")
 
 
+def days(draw: random.Random, count: int) -> Stream:
+    """Nights and weekends, an event every twenty minutes, some of them late, and one real shift."""
+    for n in range(count):
+        minute = 20 * n - (90 if draw.random() < 0.01 else 0)
+        hour, day = minute // 60 % 24, minute // 1440
+        level = 20.0 + 4.0 * (8 <= hour < 20) - 3.0 * (day % 7 > 4) + 5.0 * (n > 1700)
+        yield event(draw.gauss(level, 1.0), 60 * minute)
+
+
 def records(stream: Stream) -> list[FileRecord]:
     return [FileRecord(n, START * 1000 + n, None, value) for n, value in enumerate(stream)]
 
@@ -174,7 +183,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck, gaps])
+@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck, gaps, days])
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_rows_and_objects_give_the_same(
     configuration: str, stream: Callable[[random.Random, int], Stream]
