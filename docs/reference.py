@@ -64,6 +64,10 @@ MEANING: Mapping[str, str] = {
     "detectors.warmup": "Values that make the reference of a signal.",
     "detectors.params": "Parameters by detector, under River's names: "
     "`params = { adwin = { delta = 1e-6 } }`.",
+    "budget.per_10k_events": "False drifts per 10,000 events of a sensor, all of its detectors "
+    "together. See [the budget](concepts.md#the-budget-of-false-alarms).",
+    "budget.per_sensor_per_year": "The same per year of a sensor. The strictest counts.",
+    "budget.fleet_per_day": "The same per day of all sensors together.",
     "episodes.quiet_events": "Events without a finding that end an episode.",
     "episodes.cooldown_events": "Events after a drift event, or a recovery, in which only what is "
     "graver is told, see [episodes](concepts.md#episodes). Without it, half of `quiet_events`.",
@@ -108,6 +112,7 @@ OVERRIDE_MEANING: Mapping[str, str] = {
     "match": "Glob on the sensor id. `*` stands for any text, `/` included.",
     "learner": "Keys of the section `learner` that differ.",
     "detectors": "Keys of the section `detectors` that differ.",
+    "budget": "Keys of the section `budget` that differ.",
     "episodes": "Keys of the section `episodes` that differ.",
     "policy": "Keys of the section `policy` that differ.",
     "labels": "Keys of the section `labels` that differ.",

@@ -107,6 +107,8 @@ class Metrics:
     checkpoints: Counter
     rebalances: Counter
     sensors: Gauge
+    budget: Gauge
+    achieved: Gauge
     partitions: Gauge
     state_bytes: Counter
     records_behind: Gauge
@@ -160,6 +162,13 @@ class Metrics:
             checkpoints=counter("checkpoints", "Checkpoints, by how they ended.", "outcome"),
             rebalances=counter("rebalances", "Changes of the partitions assigned to this worker."),
             sensors=gauge("sensors", "Sensors in state here, restored ones included."),
+            budget=gauge(
+                "budget_per_10k_events", "False drifts that 10,000 events of a sensor may raise."
+            ),
+            achieved=gauge(
+                "drifts_per_10k_events",
+                "Drifts per 10,000 events that this process reported, upstream faults left out.",
+            ),
             partitions=gauge("partitions", "Partitions owned by this worker."),
             state_bytes=counter("state_bytes", "Bytes of state written to the state topic."),
             records_behind=gauge(

@@ -49,6 +49,8 @@ class WorkerStatus:
         }
         self._dead_letters: deque[dict[str, Any]] = deque(maxlen=RECENT)
         self._totals = {"events": 0, "drift_events": 0, "dead_letters": 0}
+        self._drifts = 0
+        metrics.budget.set(settings.budget.per_10k_events)
         self._lag_seconds: float | None = None
         self._assigned = False
         self.alive = True
@@ -66,6 +68,14 @@ class WorkerStatus:
         self._totals["events"] += counts.scored
         self._totals["drift_events"] += sum(counts.drift_events.values())
         self._totals["dead_letters"] += sum(counts.dead_letters.values())
+        # Where nothing changes, these are the false alarms that were to stay within the budget.
+        self._drifts += sum(
+            n
+            for (_, kind, diagnosis), n in counts.drift_events.items()
+            if kind == "drift" and diagnosis != "upstream"
+        )
+        if self._totals["events"]:
+            self._metrics.achieved.set(10_000 * self._drifts / self._totals["events"])
 
     def written(self, effects: Sequence[Outgoing]) -> None:
         """Keep the last drift events, adaptations and dead letters that became visible."""
