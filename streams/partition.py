@@ -25,8 +25,9 @@ from streams.records import Counts, Outgoing, Record
 
 log = structlog.get_logger("driftline.partition")
 
-MAX_UNSAVED = 1_000_000
-"""Events that may be processed beyond the last finished checkpoint, then it waits."""
+MAX_UNSAVED = 20_000_000
+"""Events that may be processed beyond the last finished checkpoint, then it waits: after a crash
+they are processed again."""
 MAX_EFFECTS = 50_000
 """What may be kept in memory to be written with the next checkpoint, then processing waits for it.
 At half of either the checkpoint does not wait for its interval."""
