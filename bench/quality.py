@@ -108,7 +108,7 @@ def measure_nab(series: Sequence[Series]) -> Results:
         "series": {
             name: {
                 method.name: {
-                    "alarms": alarms[name][method.name],
+                    "raised_at": alarms[name][method.name],
                     "nab_raw": raw[method.name][name],
                     **figures(method.by_sensor[name]),
                 }
