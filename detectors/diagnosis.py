@@ -13,7 +13,7 @@ Severity = Literal["low", "medium", "high"]
 UNKNOWN = Facts()
 """Nothing but the finding itself."""
 
-CHECKS = frozenset(("stuck", "unit"))
+CHECKS = frozenset(("missing", "stuck", "range", "rate", "unit", "schema"))
 """Names that stand in place of a detector's for a fault on the way here."""
 
 UNEXPLAINED = 0.5
@@ -35,8 +35,7 @@ def diagnose(signal: str, finding: Finding, facts: Facts = UNKNOWN) -> Diagnosis
     Returns
     -------
     ``"upstream"``
-        Readings fail to come, are stuck or come in another unit: the source, not the process,
-        has changed.
+        Readings fail to come, or a check explains them: the source, not the process, has changed.
     ``"prior"``
         The target P(y) has moved, and inputs are what the target makes them, P(x|y) as before
         (label shift).
@@ -70,12 +69,15 @@ def severity(finding: Finding) -> Severity:
     """Grade a finding by the shift of the mean, in standard deviations of the time before.
 
     Below 1 is ``"low"``, below 3 ``"medium"``, else ``"high"``; a warning is ``"low"``. So is
-    a drift whose sides are not known. Any shift away from a constant is ``"high"``.
+    a drift whose sides are not known. A check's drift is ``"high"``, as is any shift away from a
+    constant.
     """
     before, after = finding.before, finding.after
+    if finding.kind == "warning":
+        return "low"
     if finding.detector in CHECKS:
         return "high"
-    if finding.kind == "warning" or before is None or after is None:
+    if before is None or after is None:
         return "low"
     shift = abs(after.mean - before.mean)
     if shift < before.std or shift == 0.0:

@@ -31,6 +31,10 @@ _OUT_OF_RANGE: Final = 2.0
 """Standard deviations by which a mean has moved however the values depend on one another."""
 
 
+_OF_EVENTS: Final = ("rate", "schema")
+"""Checks whose statistics are no values of their signal."""
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """How far one thing has moved.
@@ -101,7 +105,11 @@ def evidence_for(
         Of a sensor whose events have features or labels.
     """
     entries: list[Evidence] = []
-    points = {signal: finding.change_point for signal, finding in reversed(found)}
+    points = {
+        signal: finding.change_point
+        for signal, finding in reversed(found)
+        if finding.detector not in _OF_EVENTS
+    }
     if observed is not None:
         entries += _of_inputs(observed, monitors, points, told[1].after)
         entries += _of_labels(observed)
@@ -215,6 +223,8 @@ def _of_labels(observed: Observed) -> list[Evidence]:
 def _of_finding(signal: str, finding: Finding) -> Evidence | None:
     before, after = finding.before, finding.after
     if before is None or after is None or after.n < 1 or before.n < 1:
+        return None
+    if finding.detector in _OF_EVENTS:
         return None
     return replace(_of_two(signal, before, after), moved=True, change_point=finding.change_point)
 

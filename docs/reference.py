@@ -68,6 +68,10 @@ MEANING: Mapping[str, str] = {
     "together. See [the budget](concepts.md#the-budget-of-false-alarms).",
     "budget.per_sensor_per_year": "The same per year of a sensor. The strictest counts.",
     "budget.fleet_per_day": "The same per day of all sensors together.",
+    "hygiene.checks": "What is told apart from drift as a [fault on the way here]"
+    "(concepts.md#faults-on-the-way-here); a check that is left out is not made.",
+    "hygiene.range": "Lowest and highest reading that there can be, see "
+    "[below](#readings-that-cannot-be).",
     "episodes.quiet_events": "Events without a finding that end an episode.",
     "episodes.cooldown_events": "Events after a drift event, or a recovery, in which only what is "
     "graver is told, see [episodes](concepts.md#episodes). Without it, half of `quiet_events`.",
@@ -113,6 +117,7 @@ OVERRIDE_MEANING: Mapping[str, str] = {
     "learner": "Keys of the section `learner` that differ.",
     "detectors": "Keys of the section `detectors` that differ.",
     "budget": "Keys of the section `budget` that differ.",
+    "hygiene": "Keys of the section `hygiene` that differ.",
     "episodes": "Keys of the section `episodes` that differ.",
     "policy": "Keys of the section `policy` that differ.",
     "labels": "Keys of the section `labels` that differ.",

@@ -167,6 +167,7 @@ class PendingLabels:
         offset: int,
         version: int = 1,
         challenger: PredictionValue | None = None,
+        now: int | None = None,
     ) -> PredictionValue | None:
         """Let an event wait for its label.
 
@@ -184,6 +185,8 @@ class PendingLabels:
             Time (microseconds) and offset of the event.
         version
             Version of the champion.
+        now
+            What time it is, in microseconds, if the event's own time is not to be trusted.
 
         Returns
         -------
@@ -191,7 +194,7 @@ class PendingLabels:
             The label, if it was there before the event; then nothing waits.
         """
         self._settle()
-        self._clock = (*self._clock, ts)[-3:]
+        self._clock = (*self._clock, ts if now is None else now)[-3:]
         found = None
         if (early := self._early.pop(event_id, None)) is not None:
             found = early.label

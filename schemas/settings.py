@@ -56,6 +56,7 @@ __all__ = [
     "Episodes",
     "Fleet",
     "Http",
+    "Hygiene",
     "Kafka",
     "Labels",
     "LearnerSettings",
@@ -78,6 +79,7 @@ CONFIG_FILE: Final = "driftline.toml"
 _PREFIX: Final = "DRIFTLINE_"
 
 DetectorName = Literal["adwin", "ddm", "page-hinkley", "kswin", "eddm", "hddm-a", "hddm-w", "cusum"]
+CheckName = Literal["stuck", "range", "rate", "unit", "schema"]
 TopicName = Literal[
     "sensors",
     "labels",
@@ -369,6 +371,39 @@ class Budget(_Section):
     """Of all sensors together."""
 
 
+def _interval(limits: tuple[float, float]) -> tuple[float, float]:
+    if not limits[0] < limits[1]:
+        raise PydanticCustomError("interval", "expected [lowest, highest]")
+    return limits
+
+
+_Limit = Annotated[float, _Number]
+Ranges = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^(value|feature:.+)$")],
+        Annotated[tuple[_Limit, _Limit], AfterValidator(_interval)],
+    ],
+    Allowed("the lowest and highest reading by value or feature:GLOB: { value = [-40, 125] }"),
+]
+
+
+class Hygiene(_Section):
+    """What is told apart from drift as a fault on the way here."""
+
+    checks: tuple[CheckName, ...] = ("stuck", "range", "rate", "unit", "schema")
+    range: Ranges = {}
+    """Lowest and highest reading there can be, by ``value`` or a glob on ``feature:<name>``."""
+
+    def limits(self, signal: str) -> tuple[float, float] | None:
+        """The limits of a reading; where several globs match, the first of them counts."""
+        found = self.range.get(signal)
+        if found is None:
+            for pattern, limits in self.range.items():
+                if fnmatch.fnmatchcase(signal, pattern):
+                    return limits
+        return found
+
+
 class Episodes(_Section):
     """When a change counts as over, and how soon the next one is told."""
 
@@ -524,6 +559,7 @@ class SensorOverride(_Section):
     learner: dict[str, Any] = {}
     detectors: dict[str, Any] = {}
     budget: dict[str, Any] = {}
+    hygiene: dict[str, Any] = {}
     episodes: dict[str, Any] = {}
     policy: dict[str, Any] = {}
     labels: dict[str, Any] = {}
@@ -535,6 +571,7 @@ class SensorSettings(_Section):
     learner: LearnerSettings
     detectors: Detectors
     budget: Budget
+    hygiene: Hygiene
     episodes: Episodes
     policy: Policy
     labels: Labels
@@ -567,6 +604,7 @@ class Settings(BaseSettings):
     labels: Labels = Labels()
     detectors: Detectors = Detectors()
     budget: Budget = Budget()
+    hygiene: Hygiene = Hygiene()
     episodes: Episodes = Episodes()
     fleet: Fleet = Fleet()
     policy: Policy = Policy()

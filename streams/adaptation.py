@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 
+from detectors.hygiene import Hygiene
 from detectors.strictness import MOST
 from learners.base import Learner
 from learners.policy import first_match
@@ -86,10 +87,13 @@ def on_control(sensor: Sensor, command: ControlEvent, context: Context) -> list[
         case "reset":
             sensor.monitors = {}
             sensor.observed = None
+            sensor.hygiene = Hygiene()
             return [_record(sensor, "reset", challenge, before, context, command.reason)]
         case "feedback":
             return _feedback(sensor, command, challenge, before, context)
         case "relearn":
+            # Whoever wants the present readings learned takes them as they are.
+            sensor.hygiene.units.clear()
             return _relearn(sensor, challenge, before, command.reason, context)
         case "promote":
             return _promote(sensor, command.version, challenge, before, context)

@@ -49,7 +49,8 @@ def on_reading(sensor: Sensor, reading: Reading, context: Context) -> Done:
     if is_within(context.maintenance, reading.ts):
         scored = pass_by(sensor, reading, at)
     else:
-        scored = score(sensor, reading, at, event_id, context.sensor_settings)
+        arrived = context.record.timestamp
+        scored = score(sensor, reading, at, event_id, context.sensor_settings, arrived)
         calibrate(sensor, context.sensor_settings, context.sensors)
     predictions = context.settings.predictions.enabled
     labels = sensor.champion.learner.needs_label

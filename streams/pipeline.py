@@ -199,7 +199,7 @@ class Pipeline:
         self.kept.maintenance.leave_out(readings, events.data, stop)
         while at < stop:
             begins = at
-            at, why = bank.run(at, stop, readings, events.data, events.offsets)
+            at, why = bank.run(at, stop, readings, events.data, events.offsets, events.timestamps)
             if at > begins:
                 counts.scored += at - begins
                 counts.last_event_ts = int(readings.ts[at - 1])

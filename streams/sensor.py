@@ -17,11 +17,11 @@ from detectors.defaults import DETECTORS, calibrated, family_of, with_defaults
 from detectors.diagnosis import CHECKS, Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
 from detectors.evidence import evidence_for, facts_of
-from detectors.hygiene import Repeats, conversion
+from detectors.hygiene import Hygiene, reference_in_use
 from detectors.observed import Labels, Observed
 from detectors.registry import create as create_detector
 from detectors.season import FEW, HOUR, Season
-from detectors.signal import Caution, Finding, Position, SignalMonitor, Statistics
+from detectors.signal import Caution, Finding, Position, SignalMonitor
 from detectors.strictness import MOST, STEP, stricter
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
@@ -97,8 +97,8 @@ class Sensor:
         ``feature:<name>``.
     seasons
         What time of day adds to a reading, by signal.
-    repeats
-        How often its value is the one before: tells whether it is stuck.
+    hygiene
+        What is known of faults on the way here.
     observed
         Inputs, labels and errors, for evidence; None for one that sends a value and needs no label:
         there the monitors know enough.
@@ -130,7 +130,7 @@ class Sensor:
     pending: PendingLabels
     monitors: dict[str, SignalMonitor] = field(default_factory=dict)
     seasons: dict[str, Season] = field(default_factory=dict)
-    repeats: Repeats = field(default_factory=Repeats)
+    hygiene: Hygiene = field(default_factory=Hygiene)
     events: int = 0
     examples: int = 0
     last_offset: int = -1
@@ -270,7 +270,12 @@ def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
     A learner or detectors that are configured otherwise than when they were stored begin
     anew; everything else goes on.
     """
-    sensor = Sensor(**stored.values, pending=_pending(settings))
+    values = dict(stored.values)
+    # An earlier version kept no more of the checks than this.
+    repeats = values.pop("repeats", None)
+    sensor = Sensor(**values, pending=_pending(settings))
+    if repeats is not None:
+        sensor.hygiene.repeats = repeats
     sensor.pending.restore_head(stored.head)
     now = fingerprint(settings)
     return fitted(
@@ -306,7 +311,12 @@ def fitted(
 
 
 def score(
-    sensor: Sensor, reading: Reading, at: Position, event_id: str, settings: SensorSettings
+    sensor: Sensor,
+    reading: Reading,
+    at: Position,
+    event_id: str,
+    settings: SensorSettings,
+    arrived: int = -1,
 ) -> Scored:
     """Score one event: predict, compare, learn, judge.
 
@@ -322,37 +332,51 @@ def score(
         Its own, or the one that stands for it.
     settings
         Those of this sensor.
+    arrived
+        The broker's time for it in milliseconds, below 0 if there is none.
     """
     if sensor.events == 0:
         sensor.first_ts = at.ts
+    last_ts, sensor.last_ts = sensor.last_ts, at.ts
     sensor.events += 1
     sensor.last_offset = at.offset
-    sensor.last_ts = at.ts
-    findings: list[tuple[str, Finding]] = []
     single = reading.features is None
     values = {VALUE: reading.value} if reading.features is None else reading.features
+    checked = sensor.hygiene.observe(
+        values,
+        single,
+        at,
+        last_ts=last_ts,
+        arrived=arrived,
+        earlier=sensor.events - 1,
+        patience=settings.detectors.warmup,
+        rules=settings.hygiene,
+        monitors=sensor.monitors,
+    )
+    findings = list(checked.findings)
     missing = any(value is None for value in values.values())
     _feed(sensor, "missing", float(missing), at, settings, findings)
+    if checked.renewed:
+        _begin_anew(sensor)
     prediction = None
-    if single and reading.value is not None:
-        sensor.repeats.update(reading.value, at)
-        if sensor.repeats.stuck:
-            findings.append((VALUE, _stuck(sensor, reading.value, at)))
-            if not sensor.champion.learner.needs_label:
-                # A stuck reading says nothing: nothing is learned from it or judged by it.
-                prediction = sensor.champion.learner.predict(_known(sensor, values))
-                return Scored(at, prediction, _observe(sensor, at, findings))
     if not missing:
         x = _known(sensor, values)
         clipped = dict(x)
         for name, value in x.items():
             if isinstance(value, float):
                 signal = VALUE if single else f"feature:{name}"
+                if name in checked.unusable:
+                    monitor = sensor.monitors.get(signal)
+                    clipped[name] = value if monitor is None else monitor.clip(value)
+                    continue
                 # One reading of 1e308 would make a running variance infinite for good.
                 clipped[name] = _limit(sensor, signal, value, at, settings, findings)
         champion = sensor.champion
-        _see(sensor, clipped, single, settings)
         prediction = champion.learner.predict(clipped)
+        if not checked.usable or sensor.hygiene.units:
+            # A faulty reading says nothing: nothing is learned from it or judged by it.
+            return Scored(at, prediction, _observe(sensor, at, findings))
+        _see(sensor, clipped, single, settings)
         if isinstance(prediction, float) and settings.detectors.prediction:
             _feed(sensor, "prediction", prediction, at, settings, findings)
         rival = None if champion.challenger is None else champion.challenger.predict(clipped)
@@ -365,6 +389,7 @@ def score(
                 version=champion.version,
                 ts=at.ts,
                 offset=at.offset,
+                now=sensor.hygiene.now(at.ts),
             )
             if early is not None:
                 early = _take_label(sensor, early, at, settings, findings)
@@ -447,20 +472,6 @@ def untrained(settings: SensorSettings) -> Learner:
     return _template(settings.learner.model_dump_json()).fresh()
 
 
-def _stuck(sensor: Sensor, value: float, at: Position) -> Finding:
-    repeats, monitor = sensor.repeats, sensor.monitors.get(VALUE)
-    return Finding(
-        detector="stuck",
-        kind="drift",
-        direction="none",
-        score=float(repeats.run),
-        threshold=repeats.limit,
-        change_point=repeats.began or at,
-        before=None if monitor is None else monitor.usual,
-        after=Statistics(repeats.run + 1, value, 0.0),
-    )
-
-
 def _known(sensor: Sensor, values: Mapping[str, float | str | None]) -> dict[str, Feature]:
     """Leave out names beyond a sensor's first 256: what is held for it stays bounded."""
     full = len(sensor.monitors) >= MAX_FEATURES + len(("missing", "error", "label", "prediction"))
@@ -504,6 +515,7 @@ def _limit(
     monitor = sensor.monitors.get(signal)
     reference = None if monitor is None else monitor.reference
     known = reference is not None
+    measured, earlier = reference_in_use(monitor), len(findings)
     usual = reference.mean if reference is not None and season.holds else math.nan
     of_the_hour = season.expected(at.ts)
     judged = of_the_hour == of_the_hour
@@ -522,14 +534,18 @@ def _limit(
                 for name, finding in findings
                 if name != signal or not _explained(finding, season, at)
             ]
-    if season.advance(at.ts, limited, usual):
+        reading = signal != "label" and not season.holds
+        if len(findings) > earlier and reading and "unit" in settings.hygiene.checks:
+            found = [finding for _, finding in findings[earlier:]]
+            told = sensor.hygiene.explain(signal, found, measured)
+            findings[earlier:] = [(signal, finding) for finding in told]
+    in_another_unit = signal in sensor.hygiene.units
+    if not in_another_unit and season.advance(at.ts, limited, usual):
         sensor.monitors[signal].reset()
     if known or signal not in sensor.monitors:
         return learned
     if sensor.monitors[signal].wild_in_warmup and sensor.examples <= settings.detectors.warmup:
-        sensor.champion.learner = sensor.champion.learner.fresh()
-        sensor.renewed_at = sensor.last_offset
-        forget_error(sensor)
+        _begin_anew(sensor)
     return learned
 
 
@@ -546,6 +562,13 @@ def _explained(finding: Finding, season: Season, at: Position) -> bool:
     if before is None or after is None or finding.detector in CHECKS:
         return False
     return season.explains(before, after, since, at.ts)
+
+
+def _begin_anew(sensor: Sensor) -> None:
+    """Take an untrained model: what the present one knows is of no use."""
+    sensor.champion.learner = sensor.champion.learner.fresh()
+    sensor.renewed_at = sensor.last_offset
+    forget_error(sensor)
 
 
 def _compare(
@@ -741,7 +764,8 @@ def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> Si
         stricter(detectors, factor),
         settings.detectors.warmup,
         scaled=not bits,
-        alarm_on="up" if signal == "error" else "both",
+        # Errors that fall are learning, and readings that come again are no fault.
+        alarm_on="up" if signal in ("error", "missing") else "both",
         calibrated=calibrated(names, settings.detectors.params),
     )
 
@@ -775,13 +799,5 @@ def _observe(
 
 
 def _named(signal: str, finding: Finding) -> tuple[str, Finding]:
-    """Name what explains a change of a reading better than a drift does."""
-    reading = signal == VALUE or signal.startswith("feature:")
-    # What is stuck has no spread, so it is no other unit.
-    if (
-        reading
-        and finding.kind == "drift"
-        and conversion(finding.before, finding.after) is not None
-    ):
-        return signal, replace(finding, detector="unit")
-    return signal, finding
+    """Name the check that a signal is there for."""
+    return signal, replace(finding, detector="missing") if signal == "missing" else finding

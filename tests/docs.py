@@ -88,6 +88,7 @@ class Step:
                 ["-m", "bench.quality"],
                 ["-m", "bench.diagnosis"],
                 ["-m", "bench.false_alarms"],
+                ["-m", "bench.upstream_faults"],
             ):
                 return "long"
             case "driftline" if len(words) > 1 and words[1] in _NEEDS_BROKER:

@@ -50,7 +50,7 @@ from streams.bank.transfer import (
 )
 from streams.sensor import Sensor, fitted, new_sensor
 
-MAGIC: Final = b"DLR1"
+MAGIC: Final = b"DLR2"
 _SIGNATURE: Final = 16
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
@@ -148,7 +148,7 @@ class Bank:
         return number
 
     def run(
-        self, start: int, stop: int, events: Readings, data: Any, offsets: Any
+        self, start: int, stop: int, events: Readings, data: Any, offsets: Any, arrived: Any
     ) -> tuple[int, int]:
         """Take events in order; see `streams.bank.step.run`."""
         names = self.names
@@ -164,6 +164,7 @@ class Bank:
                 events.ts,
                 events.value,
                 offsets,
+                arrived,
                 names.hashes,
                 names.numbers,
                 names.arena,
@@ -174,6 +175,7 @@ class Bank:
                 self.blocks.arrays,
                 self._spare,
                 self.layout.parameters,
+                self.layout.checks,
                 self._scalars,
             )
             if why != step.FULL:

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import river
 
-from detectors.bank import monitor, season
+from detectors.bank import hygiene, monitor, season
 from detectors.budget import budget_factor
 from detectors.defaults import DETECTORS, calibrated, with_defaults
 from detectors.registry import create
@@ -32,13 +32,8 @@ MISSING: Final = 2
 state then stands in blocks."""
 OPEN: Final = 3
 QUIET: Final = 4
-LAST_VALUE: Final = 5
-SEEN: Final = 6
-REPEATS: Final = 7
-RUN: Final = 8
-LONGEST: Final = 9
-"""From `LAST_VALUE` on as in `detectors.hygiene.Repeats`."""
-PREQUENTIAL: Final = 10
+HYGIENE: Final = 5
+PREQUENTIAL: Final = HYGIENE + hygiene.SLOTS
 VALUE: Final = PREQUENTIAL + learner.PREQUENTIAL_SLOTS
 ERROR: Final = VALUE + monitor.SLOTS
 SEASON: Final = ERROR + monitor.SLOTS
@@ -51,8 +46,8 @@ LAST_TS: Final = 1
 LAST_LABELLED: Final = 2
 RENEWED_AT: Final = 3
 FIRST_TS: Final = 4
-RUN_BEGAN: Final = 5
-VALUE_BEGAN: Final = 7
+HYGIENE_AT: Final = 5
+VALUE_BEGAN: Final = HYGIENE_AT + hygiene.INTEGERS
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
 SEASON_AT: Final = ERROR_BEGAN + monitor.POSITIONS
 INTEGERS: Final = SEASON_AT + season.INTEGERS
@@ -89,6 +84,8 @@ class Layout:
         Whether one watches that signal.
     parameters
         Shape (3, `monitor.PARAMETERS`): of the signals value, error and missing.
+    checks
+        Shape (`hygiene.PARAMETERS`,): of the checks.
     learner_print, detectors_print
         8 bytes each: rows with others were written under another configuration.
     """
@@ -102,6 +99,7 @@ class Layout:
     value_adwin: bool
     error_adwin: bool
     parameters: npt.NDArray[np.float64]
+    checks: npt.NDArray[np.float64]
     learner_print: bytes
     detectors_print: bytes
 
@@ -146,6 +144,7 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         value_adwin="adwin" in value,
         error_adwin="adwin" in error,
         parameters=parameters,
+        checks=hygiene.parameters_of(settings.hygiene),
         learner_print=learner_print(settings),
         detectors_print=detectors_print(settings),
     )

@@ -13,8 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from detectors.bank import adwin, adwin_layout, monitor, season, unscaled
-from detectors.hygiene import FEWEST, longest_honest
+from detectors.bank import adwin, adwin_layout, hygiene, monitor, season, unscaled
 from learners import bank as learner
 from learners.base import LARGEST
 from schemas.compiled import compiled
@@ -27,24 +26,20 @@ from streams.bank.layout import (
     EXAMPLES,
     FIRST_TS,
     GAPS_BLOCK,
+    HYGIENE,
+    HYGIENE_AT,
     LAST_LABELLED,
     LAST_OFFSET,
     LAST_TS,
-    LAST_VALUE,
     LEARNER,
-    LONGEST,
     MISSING,
     MISSING_BLOCK,
     OPEN,
     PREQUENTIAL,
     QUIET,
     RENEWED_AT,
-    REPEATS,
-    RUN,
-    RUN_BEGAN,
     SEASON,
     SEASON_AT,
-    SEEN,
     VALUE,
     VALUE_BEGAN,
     VALUE_BLOCK,
@@ -72,9 +67,6 @@ ERROR_ADWIN: Final = 5
 """Whether one watches that signal."""
 SCALARS: Final = 6
 
-
-_ROUNDING: Final = 1e-9
-"""By how much logarithms may differ from one library to another; far more than they do."""
 
 MOST_ZEROS: Final = 2**26
 """Values of a signal that are kept as a count alone: more do not fit into the arrays of ADWIN."""
@@ -121,29 +113,6 @@ def find(
     return -1
 
 
-_longest_honest = compiled(longest_honest)
-
-
-@compiled
-def _is_stuck(row: Floats, integers: Integers, value: float, offset: int, ts: int) -> bool:
-    """Take a reading as `detectors.hygiene.Repeats` does; in doubt, let that decide."""
-    row[SEEN] += 1.0
-    if row[SEEN] > 1.0 and value == row[LAST_VALUE]:
-        row[REPEATS] += 1.0
-        row[RUN] += 1.0
-        run = row[RUN]
-        if run < FEWEST:
-            return False
-        limit = _longest_honest(row[REPEATS] - run, row[SEEN] - run, row[LONGEST])
-        return bool(run > limit * (1.0 - _ROUNDING))
-    row[LONGEST] = max(row[LONGEST], row[RUN])
-    row[RUN] = 0.0
-    row[LAST_VALUE] = value
-    integers[RUN_BEGAN] = offset
-    integers[RUN_BEGAN + 1] = ts
-    return False
-
-
 @compiled
 def _watch_and_learn(
     row: Floats,
@@ -153,10 +122,12 @@ def _watch_and_learn(
     value_buffer: Floats,
     error_buffer: Floats,
     parameters: Floats,
+    checks: Floats,
     scalars: Integers,
     value: float,
     offset: int,
     ts: int,
+    arrived: int,
 ) -> int:
     """Take one event: 0 done, 1 the row is to be put back, 2 its ADWINs too."""
     lags = scalars[LAGS]
@@ -173,9 +144,12 @@ def _watch_and_learn(
         row[MISSING] += 1.0
         if row[MISSING] > MOST_ZEROS:
             return 1
+    last_ts = integers[LAST_TS]
     integers[LAST_OFFSET] = offset
     integers[LAST_TS] = ts
-    if _is_stuck(row, integers, value, offset, ts):
+    if hygiene.observe(
+        row, HYGIENE, integers, HYGIENE_AT, checks, value, offset, ts, last_ts, arrived
+    ):
         return 1
     usual = math.nan
     if row[SEASON + season.HOLDS] > 0.0 and row[VALUE + monitor.REF_N] > 0.0:
@@ -398,6 +372,7 @@ def run(
     ts: Integers,
     value: Floats,
     offsets: Integers,
+    arrived: Integers,
     hashes: npt.NDArray[np.uint64],
     numbers: npt.NDArray[np.int32],
     arena: npt.NDArray[np.uint8],
@@ -410,6 +385,7 @@ def run(
     room: Any,
     spare: Any,
     parameters: Floats,
+    checks: Floats,
     scalars: Integers,
 ) -> tuple[int, int]:
     """Take events in order, until one that is not usual.
@@ -420,8 +396,8 @@ def run(
         Which of them.
     data, plain, id_at, id_length, id_hash, ts, value
         See `schemas.columns`.
-    offsets
-        Shape (n,).
+    offsets, arrived
+        Shape (n,): of the records, and the broker's time for each in milliseconds.
     hashes, numbers, arena, arena_at
         See `find`.
     elsewhere
@@ -435,7 +411,7 @@ def run(
     spare
         Room for one row of each of `rows` and `integers`, for heads, counts and buckets of the
         ADWIN of each signal, for the values of their warm-ups, and for the monitor of ``missing``.
-    parameters, scalars
+    parameters, checks, scalars
         What its rows have in common.
 
     Returns
@@ -492,10 +468,12 @@ def run(
             value_buffer,
             error_buffer,
             parameters,
+            checks,
             scalars,
             value[n],
             offsets[n],
             ts[n],
+            arrived[n],
         )
         if done != 0:
             _copy(spare_row, row)

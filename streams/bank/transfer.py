@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors import season
-from detectors.bank import adwin_layout, monitor
-from detectors.signal import Position
+from detectors.bank import adwin_layout, hygiene, monitor
 from learners import bank as learner
 from learners.forecast import Forecast
 from schemas.settings import SensorSettings
@@ -29,23 +28,21 @@ from streams.bank.layout import (
     EVENTS,
     EXAMPLES,
     FIRST_TS,
+    HYGIENE,
+    HYGIENE_AT,
     INTEGERS,
     LAST_LABELLED,
     LAST_OFFSET,
     LAST_TS,
-    LAST_VALUE,
     LEARNER,
-    LONGEST,
     MISSING,
     MISSING_BLOCK,
     OPEN,
     PREQUENTIAL,
     QUIET,
     RENEWED_AT,
-    RUN_BEGAN,
     SEASON,
     SEASON_AT,
-    SEEN,
     VALUE,
     VALUE_BEGAN,
     VALUE_BLOCK,
@@ -134,14 +131,12 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     -------
     bool
         False if it can't be a row now: a challenger learns beside its model, a retrain waits for
-        examples, its thresholds were raised, labels are kept, it has other signals, is stuck, or a
-        window has grown too large.
-        What the row then holds is of no use.
+        examples, its thresholds were raised, labels are kept, it has other signals, a fault is
+        suspected, or a window has grown too large. What the row then holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
     if (
         champion.challenger is not None
-        or sensor.repeats.stuck
         or sensor.retrain_due is not None
         or sensor.loosened
         or not sensor.monitors.keys() <= _SIGNALS
@@ -164,16 +159,8 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
         ):
             return False
     floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
-    repeats = sensor.repeats
-    floats[LAST_VALUE : LONGEST + 1] = (
-        repeats.last,
-        repeats.seen,
-        repeats.repeats,
-        repeats.run,
-        repeats.longest,
-    )
-    first = repeats.began or Position(0, 0)
-    integers[RUN_BEGAN : RUN_BEGAN + 2] = first.offset, first.ts
+    if not hygiene.freeze(sensor.hygiene, floats, HYGIENE, integers, HYGIENE_AT):
+        return False
     integers[LAST_OFFSET] = sensor.last_offset
     integers[LAST_TS] = sensor.last_ts
     integers[FIRST_TS] = sensor.first_ts
@@ -211,14 +198,7 @@ def thaw_counts(sensor: Sensor, row: Row) -> None:
     sensor.last_labelled = int(integers[LAST_LABELLED])
     sensor.renewed_at = int(integers[RENEWED_AT])
     sensor.episodes.quiet = int(floats[QUIET])
-    repeats = sensor.repeats
-    repeats.last = float(floats[LAST_VALUE])
-    repeats.seen, repeats.repeats, repeats.run, repeats.longest = (
-        int(number) for number in floats[SEEN : LONGEST + 1]
-    )
-    if repeats.seen:
-        offset, ts = integers[RUN_BEGAN : RUN_BEGAN + 2].tolist()
-        repeats.began = Position(offset, ts)
+    hygiene.thaw(sensor.hygiene, floats, HYGIENE, integers, HYGIENE_AT)
 
 
 def thaw_learner(sensor: Sensor, row: Row) -> None:

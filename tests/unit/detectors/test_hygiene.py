@@ -1,4 +1,4 @@
-"""What comes from a fault upstream is told apart from drift: stuck readings, changed units."""
+"""Stuck readings and changed units are told apart from drift."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import pytest
 
-from detectors.hygiene import CONVERSIONS, FEWEST, Repeats, conversion
+from detectors.hygiene import CONVERSIONS, Conversion, Repeats, conversion
+from detectors.hygiene.stuck import FEWEST
+from detectors.hygiene.unit import JUDGED, Verdict, judge
 from detectors.signal import Position, Statistics
 
 
@@ -98,17 +100,46 @@ def test_a_set_point_that_is_seldom_changed_is_not_stuck() -> None:
     assert fed(values)[1] == []
 
 
+def verdict(before: Statistics, readings: list[float], wander: float = 1.0) -> Verdict:
+    """What a jump that was found after eight readings is said to be in the end."""
+    for n in range(8, len(readings) + 1):
+        rest = statistics(readings[8:n]) if n > 9 else Statistics(n - 8, readings[-1], 0.0)
+        said = judge(before, statistics(readings[:8]), rest, wander)
+        if said != "open":
+            return said
+    return "open"
+
+
 @pytest.mark.parametrize("known", CONVERSIONS, ids=lambda known: known.name)
-@pytest.mark.parametrize(("mean", "std"), [(20.0, 0.5), (350.0, 2.0)])
-def test_each_conversion_is_recognised(known: object, mean: float, std: float) -> None:
-    assert known in CONVERSIONS
-    chosen = CONVERSIONS[CONVERSIONS.index(known)]  # type: ignore[arg-type]
-    draw = random.Random(6)
-    after = [chosen.factor * draw.gauss(mean, std) + chosen.offset for _ in range(12)]
-    found = conversion(Statistics(500, mean, std), statistics(after))
-    if abs(chosen.factor * mean + chosen.offset - mean) >= 8.0 * std:
-        assert found is not None
-        assert found.factor == pytest.approx(chosen.factor, rel=0.15)
+@pytest.mark.parametrize(("mean", "std"), [(20.0, 0.5), (350.0, 2.0), (-4.0, 0.01)])
+def test_each_conversion_is_recognised(known: Conversion, mean: float, std: float) -> None:
+    if abs(known.factor * mean + known.offset - mean) < 10.5 * std:
+        pytest.skip("moves the mean by less than is looked at")
+    draw, named, before = random.Random(6), 0, Statistics(500, mean, std)
+    for _ in range(100):
+        after = [known.factor * draw.gauss(mean, std) + known.offset for _ in range(JUDGED)]
+        named += verdict(before, after) == "unit"
+    assert named >= 92
+
+
+@pytest.mark.parametrize("factor", [2.2, 2.54, 4.2, 0.4536, 1 / 3.785, 745.7])
+def test_a_factor_that_no_table_knows_is_recognised(factor: float) -> None:
+    draw, named, before = random.Random(7), 0, Statistics(500, 50.0, 0.8)
+    for _ in range(100):
+        named += verdict(before, [factor * draw.gauss(50.0, 0.8) for _ in range(JUDGED)]) == "unit"
+    assert named >= 92
+
+
+def test_a_reading_that_goes_on_climbing_is_no_other_unit() -> None:
+    draw = random.Random(8)
+    readings = [3.6 * (20.0 + 0.1 * n + draw.gauss(0.0, 0.5)) for n in range(JUDGED)]
+    assert verdict(Statistics(500, 20.0, 0.5), readings) == "process"
+
+
+def test_a_large_factor_is_recognised_from_the_first_readings() -> None:
+    draw = random.Random(9)
+    readings = [1000.0 * draw.gauss(20.0, 0.5) for _ in range(8)]
+    assert verdict(Statistics(500, 20.0, 0.5), readings) == "unit"
 
 
 def statistics(values: list[float]) -> Statistics:
@@ -117,16 +148,22 @@ def statistics(values: list[float]) -> Statistics:
     return Statistics(len(values), mean, math.sqrt(squares / (len(values) - 1)))
 
 
-def test_few_shifts_of_a_process_look_like_a_change_of_unit() -> None:
+@pytest.mark.parametrize("farthest", [30.0, 300.0])
+def test_few_shifts_of_a_process_look_like_a_change_of_unit(farthest: float) -> None:
     draw = random.Random(7)
-    taken = 0
+    taken, told_late = 0, 0
     for _ in range(2000):
         mean, std = draw.uniform(5.0, 500.0), draw.uniform(0.01, 0.05)
         std *= mean
-        shifted = mean + draw.choice([-1, 1]) * draw.uniform(1.0, 30.0) * std
-        after = [draw.gauss(shifted, std) for _ in range(8)]
-        taken += conversion(Statistics(500, mean, std), statistics(after)) is not None
-    assert taken <= 80
+        shifted = mean + draw.choice([-1, 1]) * draw.uniform(1.0, farthest) * std
+        after = [draw.gauss(shifted, std) for _ in range(JUDGED)]
+        before = Statistics(500, mean, std)
+        said = verdict(before, after)
+        assert said != "open"
+        taken += said == "unit"
+        told_late += verdict(before, after[:8]) == "open"
+    assert taken <= 60
+    assert told_late <= 500
 
 
 @pytest.mark.parametrize(

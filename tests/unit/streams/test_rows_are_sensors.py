@@ -113,6 +113,35 @@ def days(draw: random.Random, count: int) -> Stream:
         yield event(draw.gauss(level, 1.0), 60 * minute)
 
 
+def clocks(draw: random.Random, count: int) -> Stream:
+    """Sending faster, slower, in bursts, late; a clock that jumps both ways or stands still."""
+    ts = 0.0
+    for n in range(count):
+        stretch = n // 150 % 10
+        ts += draw.expovariate(1.0) if stretch in (1, 5) else (1.0, 2.0, 0.5)[stretch % 3]
+        jump = {3: -5000.0, 6: 90_000.0, 8: -90_000.0}.get(stretch, 0.0) if n % 150 == 20 else 0.0
+        ts += jump
+        late = 0.0 if draw.random() < 0.95 else draw.choice([-0.5, -3.0, -400.0, 10_000.0])
+        at = ts if stretch != 9 else 0.0
+        message = {"sensor_id": "press-7", "ts": START + at + late, "value": draw.gauss(20.0, 1.0)}
+        yield json.dumps(message).encode()
+
+
+def impossible(draw: random.Random, count: int) -> Stream:
+    """Readings that can't be, one by one and many in a row; see `CONFIGURATIONS`."""
+    for n in range(count):
+        outside = draw.random() < (0.9 if n // 200 % 3 == 1 else 0.01)
+        yield event(draw.choice([-300.0, 999.0]) if outside else draw.gauss(20.0, 1.0), n)
+
+
+def units(draw: random.Random, count: int) -> Stream:
+    """In another unit for a while, or for good."""
+    for n in range(count):
+        value = draw.gauss(20.0, 1.0)
+        stretch = n // 150 % 6
+        yield event((value, 1.8 * value + 32.0, value, 1000.0 * value)[min(stretch, 3)], n)
+
+
 def records(stream: Stream) -> list[FileRecord]:
     return [FileRecord(n, START * 1000 + n, None, value) for n, value in enumerate(stream)]
 
@@ -178,12 +207,17 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
             },
         }
     },
+    "limits": {"hygiene": {"range": {"value": [-20.0, 60.0]}}},
+    "no checks": {"hygiene": {"checks": []}},
     "no detector of errors": {"detectors": {"error": []}, "learner": {"lags": 1}},
     "no detector of values": {"detectors": {"value": []}, "learner": {"lags": 7, "grace": 0}},
 }
 
 
-@pytest.mark.parametrize("stream", [of_many, shifts, noise, ramps, jumps, stuck, gaps, days])
+@pytest.mark.parametrize(
+    "stream",
+    [of_many, shifts, noise, ramps, jumps, stuck, gaps, days, clocks, impossible, units],
+)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_rows_and_objects_give_the_same(
     configuration: str, stream: Callable[[random.Random, int], Stream]
@@ -240,7 +274,7 @@ def test_sensors_take_blocks_as_long_as_they_need_them() -> None:
 
 def test_the_streams_above_are_not_all_calm() -> None:
     deployment = configured()
-    for stream in (of_many, shifts, ramps, jumps, stuck, gaps):
+    for stream in (of_many, shifts, ramps, jumps, stuck, gaps, clocks):
         effects, _ = plain(deployment, records(stream(random.Random(3), 1500)))
         assert any(effect.topic.endswith(".alerts") for effect in effects), stream.__name__
 

@@ -331,21 +331,16 @@ def test_a_reading_that_moves_again_is_learned_and_the_episode_ends() -> None:
     partition.effects.clear()
     sensor = fed(partition, noise(60))
     assert [alert["kind"] for alert in partition.written("alerts")] == ["recovered"]
-    assert not sensor.repeats.stuck
+    assert not sensor.hygiene.repeats.stuck
     assert sensor.examples == 200 + 31 + 60
-
-
-def test_a_change_of_unit_is_named_and_called_upstream() -> None:
-    partition = Partition(configured())
-    fed(partition, [*noise(200), *(1.8 * value + 32.0 for value in noise(30))])
-    (drift,) = [alert for alert in partition.written("alerts") if alert["kind"] == "drift"]
-    assert (drift["detector"], drift["diagnosis"]) == ("unit", "upstream")
 
 
 def test_features_are_learned_while_the_value_of_the_same_sensor_is_stuck() -> None:
     partition = Partition(configured(learner={"target": "a"}))
-    fed(partition, [*noise(200), *[20.5] * 60])
-    assert partition.sensor().repeats.stuck
+    for n, value in enumerate([*noise(200), *[20.5] * 60]):
+        both = (reading(value=value, n=n), reading(features={"a": 1.0 * (n % 7)}, n=n))
+        partition.feed("sensors", *both)
+    assert partition.sensor().hygiene.repeats.stuck
     before = partition.sensor().examples
     partition.feed("sensors", reading(features={"a": 1.0}, n=260))
     assert partition.sensor().examples == before + 1
