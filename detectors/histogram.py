@@ -35,6 +35,10 @@ INNER: Final = 8
 SIGNIFICANT: Final = 1.95
 """Of Kolmogorov and Smirnov: the limit of a test at the level of 0.001."""
 
+UNLIKELY: Final = 40.0
+"""Limit of PSI over the variance of a share, which is chi-square distributed, about, with a degree
+of freedom for each bin but one (Yurdakul and Naranjo, 2020). Wide, since rare bins add to it."""
+
 CATEGORIES: Final = 16
 """Categories told apart; all that come later are counted as one more."""
 
@@ -167,10 +171,10 @@ class Histogram:
         return replace(found, wasserstein=None) if self._constant else found
 
     def moved(self, found: Distances) -> bool:
-        """Tell whether what `distances` gave is no accident (Kolmogorov-Smirnov, 0.001)."""
+        """Tell whether what `distances` gave is no accident: a mean, or a spread, that differs."""
         n, m = self.counted
-        limit = SIGNIFICANT * self.dependence * math.sqrt(1.0 / n + 1.0 / m)
-        return found.ks is not None and found.ks > limit
+        error = self.dependence * math.sqrt(1.0 / n + 1.0 / m)
+        return (found.ks or 0.0) > SIGNIFICANT * error or found.psi > UNLIKELY * error * error
 
     def _block(self, number: int) -> array[float]:
         size = self.bins + 3
@@ -191,8 +195,7 @@ class Histogram:
         self.bins = bins = len(edges) + 1
         self._kept = edges + array("f", bytes(4 * 3 * (bins + 3)))
         for z in scaled:
-            # An edge is rounded; the smallest and the largest are not beyond themselves.
-            self._kept[bins - 1 + min(max(self.bin_at(z), 1), bins - 2)] += 1.0
+            self._kept[bins - 1 + self.bin_at(z)] += 1.0
         self._kept[2 * bins - 1] = math.fsum(scaled)
 
 
@@ -206,7 +209,9 @@ def _edges(ordered: list[float]) -> list[float]:
         between = [(a + b) / 2 for a, b in pairwise(distinct)]
         return [distinct[0] - first / 2, *between, distinct[-1] + last / 2]
     eighths = (ordered[len(ordered) * i // INNER] for i in range(1, INNER))
-    return sorted({ordered[0], *eighths, ordered[-1]})
+    # What comes again, to the last digit, is not beyond: edges are rounded.
+    margin = 1e-3 * (ordered[-1] - ordered[0])
+    return sorted({ordered[0] - margin, *eighths, ordered[-1] + margin})
 
 
 class Categories:

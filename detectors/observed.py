@@ -320,6 +320,14 @@ class Observed:
             self._error[7] += error
             self._error[8] += error * error
 
+    def inputs_moved(self) -> bool:
+        """Tell whether any input's distribution has moved."""
+        for known in self.inputs.values():
+            found = known.seen.distances()
+            if found is not None and known.seen.moved(found):
+                return True
+        return False
+
     def told(self, offset: int) -> None:
         """Begin anew after a drift that was told, once labels have come as far.
 

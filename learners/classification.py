@@ -103,6 +103,17 @@ class Classification(Learner):
             return None
         return None if found is None else self._labels[int(found)]
 
+    def probabilities(self, x: Mapping[str, Feature]) -> dict[PredictionValue, float] | None:
+        """Probability of each class that is known; None where the model tells no finite ones."""
+        if self.learned == 0:
+            return None
+        try:
+            found = self._model.predict_proba_one(self._encoder.encode(x))
+        except Exception:  # noqa: BLE001 - a prediction that can't be made is none
+            return None
+        known = {self._labels[int(number)]: float(p) for number, p in found.items()}
+        return known if known and all(map(isfinite, known.values())) else None
+
     def error(self, prediction: PredictionValue | None, y: PredictionValue | None) -> float | None:
         """0 for the right class, 1 for a wrong one."""
         if prediction is None or y is None:

@@ -65,6 +65,7 @@ def _described(sensor: Sensor, partition: int) -> dict[str, Any]:
             "learned": champion.learner.learned,
             "error": sensor.prequential.value,
             "challenger": champion.challenger is not None,
+            **_by_class(sensor),
         },
         "detectors": {signal: _detectors(monitor) for signal, monitor in sensor.monitors.items()},
         "references": {
@@ -76,6 +77,20 @@ def _described(sensor: Sensor, partition: int) -> dict[str, Any]:
         "waiting_labels": len(sensor.pending),
         "muted": sensor.muted_until is not None,
         "loosened": {signal: found.factor for signal, found in sensor.loosened.items()},
+    }
+
+
+def _by_class(sensor: Sensor) -> dict[str, Any]:
+    metrics = sensor.classes
+    if metrics is None:
+        return {}
+    return {
+        "balanced_accuracy": metrics.balanced_accuracy,
+        "geometric_mean": metrics.geometric_mean,
+        "classes": {
+            name: {"seen": seen, "share": metrics.share(name), "recall": metrics.recall(name)}
+            for name, seen in metrics.seen.items()
+        },
     }
 
 

@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from detectors.budget import budget_factor, rate
-from detectors.defaults import DETECTORS, calibrated, family_of, with_defaults
+from detectors.defaults import DETECTORS, EARLY, OF_A_CLASS, calibrated, family_of, with_defaults
 from detectors.diagnosis import CHECKS, Diagnosis, Severity, diagnose, severity
 from detectors.episodes import EpisodeEvent, Episodes
 from detectors.evidence import evidence_for, facts_of
@@ -26,17 +26,23 @@ from detectors.strictness import MOST, STEP, stricter
 from learners import create
 from learners.base import LARGEST, VALUE, Feature, Learner, PredictionValue
 from learners.champion import Champion
+from learners.classification import Classification
 from learners.labels import Head, Pending, PendingLabels
-from learners.metrics import Prequential
+from learners.metrics import ClassMetrics, Prequential
 from schemas.codec import Reading
 from schemas.errors import ConfigurationError, UnknownKey
 from schemas.events import MAX_FEATURES
 from schemas.settings import LearnerSettings, SensorSettings, Settings
+from streams.class_signals import HISTORY, RARE, class_name, series, signal_of
 
 SEED = 0
 """Seed of every learner that draws random numbers: a replay must draw the same."""
 
-ROW_VERSION = 1
+ROW_VERSION = 2
+"""Before 2, a class that was a number was watched as that number."""
+
+MOVES_WITHIN = 100
+"""Events within which inputs must be seen to move for predictions that moved to be told."""
 
 
 @dataclass(slots=True)
@@ -102,6 +108,11 @@ class Sensor:
     observed
         Inputs, labels and errors, for evidence; None for one that sends a value and needs no label:
         there the monitors know enough.
+    classes
+        Labels and recall by class; None where labels are no classes.
+    foreseen
+        A change of predictions, with the value of `events` then, that waits to be told until inputs
+        are seen to have moved.
     events
         Events scored so far.
     examples
@@ -138,7 +149,6 @@ class Sensor:
     first_ts: int = 0
     last_labelled: int = -1
     renewed_at: int = -1
-    first_label: str | None = None
     diagnosis: Diagnosis = "data"
     severity: Severity = "low"
     muted_until: int | None = None
@@ -150,6 +160,8 @@ class Sensor:
     retrain_due: RetrainDue | None = None
     observed: Observed | None = None
     loosened: dict[str, Loosened] = field(default_factory=dict)
+    classes: ClassMetrics | None = None
+    foreseen: tuple[int, str, Finding] | None = None
 
     @property
     def blank(self) -> bool:
@@ -271,12 +283,15 @@ def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
     anew; everything else goes on.
     """
     values = dict(stored.values)
-    # An earlier version kept no more of the checks than this.
+    # An earlier version kept the first label, and no more of the checks than this.
+    values.pop("first_label", None)
     repeats = values.pop("repeats", None)
     sensor = Sensor(**values, pending=_pending(settings))
     if repeats is not None:
         sensor.hygiene.repeats = repeats
     sensor.pending.restore_head(stored.head)
+    if stored.version < ROW_VERSION and settings.learner.task == "classification":
+        sensor.monitors.pop("label", None)
     now = fingerprint(settings)
     return fitted(
         sensor,
@@ -295,9 +310,9 @@ def fitted(
         sensor.champion.previous = None
         sensor.candidate = None
         forget_error(sensor)
-        for signal in ("label", "prediction"):
-            # Another task's labels are another kind of signal.
-            sensor.monitors.pop(signal, None)
+        # Another task's labels are another kind of signal.
+        _drop(sensor, "label", "prediction")
+        sensor.classes = None
     if not same_detectors:
         sensor.monitors = {}
         sensor.seasons = {}
@@ -377,7 +392,9 @@ def score(
             # A faulty reading says nothing: nothing is learned from it or judged by it.
             return Scored(at, prediction, _observe(sensor, at, findings))
         _see(sensor, clipped, single, settings)
-        if isinstance(prediction, float) and settings.detectors.prediction:
+        if champion.learner.needs_label:
+            _foresee(sensor, prediction, clipped, at, settings, findings)
+        elif isinstance(prediction, float) and settings.detectors.prediction:
             _feed(sensor, "prediction", prediction, at, settings, findings)
         rival = None if champion.challenger is None else champion.challenger.predict(clipped)
         if champion.learner.needs_label:
@@ -456,10 +473,21 @@ def learn_label(
 
 def forget_error(sensor: Sensor) -> None:
     """Begin the error signal anew: another model's errors are another signal."""
-    sensor.monitors.pop("error", None)
+    _drop(sensor, "error")
+    if sensor.champion.learner.needs_label:
+        _drop(sensor, "prediction")
+        sensor.foreseen = None
     sensor.prequential = Prequential()
+    if sensor.classes is not None:
+        sensor.classes.forget_recalls()
     if sensor.observed is not None:
         sensor.observed.forget_errors()
+
+
+def _drop(sensor: Sensor, *signals: str) -> None:
+    """Begin signals anew, with all their series."""
+    for name in [name for name in sensor.monitors if signal_of(name) in signals]:
+        del sensor.monitors[name]
 
 
 @cache
@@ -474,7 +502,10 @@ def untrained(settings: SensorSettings) -> Learner:
 
 def _known(sensor: Sensor, values: Mapping[str, float | str | None]) -> dict[str, Feature]:
     """Leave out names beyond a sensor's first 256: what is held for it stays bounded."""
-    full = len(sensor.monitors) >= MAX_FEATURES + len(("missing", "error", "label", "prediction"))
+    features = len(sensor.monitors)
+    if features >= MAX_FEATURES:
+        features = sum(name.startswith("feature:") for name in sensor.monitors)
+    full = features >= MAX_FEATURES
     return {
         name: value
         for name, value in values.items()
@@ -492,8 +523,73 @@ def _take_label(
     """Watch a label, and return it as it is to be learned: a number is limited as values are."""
     if settings.learner.task == "regression" and not isinstance(label, str):
         return _limit(sensor, "label", float(label), at, settings, findings)
-    _feed(sensor, "label", _as_number(sensor, label), at, settings, findings)
+    if settings.learner.task == "classification":
+        _count_class(sensor, class_name(label), at, settings, findings)
     return label
+
+
+def _count_class(
+    sensor: Sensor,
+    name: str,
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> None:
+    """Watch which class a label is."""
+    if sensor.classes is None:
+        sensor.classes = ClassMetrics()
+    classes = sensor.classes
+    absent = 0 if name in classes.seen else min(classes.labels, HISTORY)
+    classes.label(name)
+    for watched, x in series("label", tuple(classes.seen), lambda each: float(each == name)):
+        if absent and watched == f"label:{name}":
+            monitor = sensor.monitors[watched] = monitor_of(
+                watched, settings, strictness(sensor, watched)
+            )
+            for _ in range(absent):
+                monitor.update(0.0, at)
+        _feed(sensor, watched, x, at, settings, findings)
+
+
+def _foresee(
+    sensor: Sensor,
+    prediction: PredictionValue | None,
+    x: Mapping[str, Feature],
+    at: Position,
+    settings: SensorSettings,
+    findings: list[tuple[str, Finding]],
+) -> None:
+    """Watch predictions whose labels may come late: a first sign, before there are errors.
+
+    Predictions that move while no input does are the model's own learning, and are passed over.
+    What is left is a warning, never a drift: that waits for labels.
+    """
+    learner = sensor.champion.learner
+    if prediction is None or learner.learned < settings.learner.grace:
+        return
+    if settings.detectors.prediction is not None and not settings.detectors.prediction:
+        return
+    found: list[tuple[str, Finding]] = []
+    if isinstance(learner, Classification):
+        if sensor.classes is None:
+            return
+        told = learner.probabilities(x) or {prediction: 1.0}
+        by_name = {class_name(label): p for label, p in told.items()}
+        classes = tuple(sensor.classes.seen)
+        for watched, share in series("prediction", classes, lambda each: by_name.get(each, 0.0)):
+            _feed(sensor, watched, share, at, settings, found)
+    elif isinstance(prediction, float):
+        _feed(sensor, "prediction", prediction, at, settings, found)
+    if found and sensor.foreseen is None:
+        watched, one = found[0]
+        sensor.foreseen = (sensor.events, watched, replace(one, kind="warning"))
+    if sensor.foreseen is not None and sensor.observed is not None:
+        since, watched, one = sensor.foreseen
+        if sensor.observed.inputs_moved():
+            findings.append((watched, one))
+            sensor.foreseen = None
+        elif sensor.events - since >= MOVES_WITHIN:
+            sensor.foreseen = None
 
 
 def _limit(
@@ -596,9 +692,18 @@ def _compare(
     if error is None or error >= LARGEST:
         return None
     sensor.prequential.update(error)
+    rare = None
+    if sensor.classes is not None and truth is not None:
+        name = class_name(truth)
+        sensor.classes.judge(name, error == 0.0)
+        rare = name if sensor.classes.share(name) < RARE else None
     if learner.learned < settings.learner.grace:
         return None
     _feed(sensor, "error", error, at, settings, findings)
+    if rare is not None:
+        found: list[tuple[str, Finding]] = []
+        _feed(sensor, f"error:{rare}", error, at, settings, found)
+        findings.extend(pair for pair in found if pair[1].kind == "drift")
     return error
 
 
@@ -627,13 +732,6 @@ def _judge(
     if label is not None:
         label = float(label) if sensor.champion.learner.task == "regression" else class_name(label)
     sensor.observed.judge(at.offset, x, error, label)
-
-
-def class_name(label: PredictionValue) -> str:
-    """Return a class in words: 1, 1.0 and true are one."""
-    if isinstance(label, str):
-        return label
-    return f"{float(label):.17g}"
 
 
 def _learn(
@@ -673,7 +771,7 @@ def _feed(
 
 def strictness(sensor: Sensor, signal: str) -> float:
     """Return by what the thresholds of a sensor's signal are multiplied."""
-    loosened = sensor.loosened.get(signal)
+    loosened = sensor.loosened.get(signal_of(signal))
     return 1.0 if loosened is None else loosened.factor
 
 
@@ -701,7 +799,7 @@ def loosen(sensor: Sensor, signal: str, drift_event_id: str | None) -> float | N
         return None
     factor = min(before.factor * STEP, MOST)
     sensor.loosened[signal] = Loosened(factor, drift_event_id)
-    sensor.monitors.pop(signal, None)
+    _drop(sensor, signal)
     return factor
 
 
@@ -751,9 +849,13 @@ def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> Si
     """
     family = family_of(signal)
     classes = settings.learner.task == "classification"
-    bits = signal == "missing" or (classes and signal in ("error", "label"))
+    bits = signal == "missing" or (classes and family in ("error", "label", "prediction"))
     configured: tuple[str, ...] | None = getattr(settings.detectors, family)
     names = DETECTORS[family] if configured is None else configured
+    if family == "prediction" and configured is None:
+        names = EARLY.get(settings.learner.task, names)
+    elif family == "error" and signal != family and names:
+        names = OF_A_CLASS
     detectors = with_defaults(
         names,
         scaled=not bits,
@@ -765,31 +867,23 @@ def monitor_of(signal: str, settings: SensorSettings, factor: float = 1.0) -> Si
         settings.detectors.warmup,
         scaled=not bits,
         # Errors that fall are learning, and readings that come again are no fault.
-        alarm_on="up" if signal in ("error", "missing") else "both",
+        alarm_on="up" if family in ("error", "missing") else "both",
         calibrated=calibrated(names, settings.detectors.params),
     )
-
-
-def _as_number(sensor: Sensor, label: PredictionValue) -> float:
-    """Return a label as a signal: a number as it is, of words whether it is not the first one."""
-    if not isinstance(label, str):
-        return float(label)
-    if sensor.first_label is None:
-        sensor.first_label = label
-    return float(label != sensor.first_label)
 
 
 def _observe(
     sensor: Sensor, at: Position, findings: list[tuple[str, Finding]]
 ) -> list[tuple[EpisodeEvent, Diagnosis, Severity]]:
-    named = [_named(signal, found) for signal, found in findings]
-    events = sensor.episodes.observe(at, named, sensor.events)
+    named = [_named(watched, found) for watched, found in findings]
+    told = [(signal_of(watched), found) for watched, found in named]
+    events = sensor.episodes.observe(at, told, sensor.events)
     for number, event in enumerate(events):
         if event.finding is None:
             continue
-        told = (event.signal, event.finding)
-        evidence = evidence_for(named, told, sensor.monitors, sensor.observed)
-        facts = facts_of(evidence, told, sensor.monitors, sensor.observed)
+        told_one = next(pair for pair in named if pair[1] is event.finding)
+        evidence = evidence_for(named, told_one, sensor.monitors, sensor.observed)
+        facts = facts_of(evidence, told_one, sensor.monitors, sensor.observed)
         sensor.diagnosis = diagnose(event.signal, event.finding, facts)
         sensor.severity = severity(event.finding)
         events[number] = replace(event, evidence=evidence)

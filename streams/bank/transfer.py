@@ -53,7 +53,6 @@ from streams.sensor import Challenge, Sensor, monitor_of
 
 _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
     {
-        "first_label": None,
         "diagnosis": "data",
         "severity": "low",
         "muted_until": None,
