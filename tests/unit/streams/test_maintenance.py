@@ -26,12 +26,12 @@ def planned(match: str = "press-*", **sections: Any) -> Any:
 
 
 def repaired(after: float = 20.0, sensor: str = "press-7") -> list[bytes]:
-    """Values around 20; anything at all while the sensor is repaired; then around `after`."""
+    """Values around 20; far from there while the sensor is repaired; then around `after`."""
     draw = random.Random(4)
     return [
         reading(
             sensor,
-            draw.uniform(-500.0, 500.0)
+            draw.gauss(80.0, 5.0)
             if BEGIN <= n < END
             else draw.gauss(20.0 if n < BEGIN else after, 1.0),
             n=n,
