@@ -18,7 +18,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["FIRST", "Excursions", "next_due"]
+__all__ = ["FIRST", "Excursions", "limit_of", "next_due"]
+
+_MILLION: Final = 1048576.0
 
 FIRST: Final = 400
 """Values after which a limit is first taken from a sensor's own excursions; then, each time that
@@ -65,6 +67,20 @@ def next_due(n: int) -> int:
     while due <= n:
         due *= 2
     return due
+
+
+def limit_of(count: float, excess: float, largest: float, n: float, rate: float) -> float:
+    """Return `Excursions.limit` of these numbers; a bank compiles it.
+
+    It is cut to a millionth, since logarithms of two libraries may differ in their last digit.
+    """
+    known = PRIOR + count
+    mean = (PRIOR * PRIOR_MEAN + excess) / known
+    mean *= 1.0 + DOUBT / math.sqrt(known)
+    often = max((count + 1.0) / n, 1e-3)
+    limit = HIGH + mean * math.log(max(often * RESERVE / rate, 1.0))
+    limit = min(max(limit, BEYOND_ANY * largest, LOWEST), HIGHEST)
+    return math.floor(limit * _MILLION) / _MILLION
 
 
 class Excursions:
@@ -115,10 +131,4 @@ class Excursions:
         rate
             False alarms per value, above 0.
         """
-        known = PRIOR + self.count
-        mean = (PRIOR * PRIOR_MEAN + self.excess) / known
-        mean *= 1.0 + DOUBT / math.sqrt(known)
-        often = max((self.count + 1) / n, 1e-3)
-        limit = HIGH + mean * math.log(max(often * RESERVE / rate, 1.0))
-        passed = BEYOND_ANY * max(self.largest, self.top)
-        return min(max(limit, passed, LOWEST), HIGHEST)
+        return limit_of(self.count, self.excess, max(self.largest, self.top), n, rate)

@@ -22,13 +22,15 @@ __all__ = [
     "Season",
     "advance",
     "expected",
-    "first_day",
 ]
 
 HOUR: Final = 3_600_000_000
 """Microseconds."""
 
 HOURS: Final = 24
+WHOLE: Final = (1 << HOURS) - 1
+"""All hours of a kind of day."""
+
 MEMORY_DAYS: Final = 7.0
 """Days of a kind over which a profile averages; older ones fade."""
 
@@ -80,11 +82,6 @@ def place_of(hour: int) -> int:
     # The first of January 1970 was a Thursday.
     weekend = (hour // HOURS + 3) % 7 >= 5
     return int(hour % HOURS + (HOURS if weekend else 0))
-
-
-def first_day(integers: Integers, where: int, ts: int) -> bool:
-    """Tell whether less than a day has been seen."""
-    return bool(ts // HOUR - integers[where + FIRST] < HOURS)
 
 
 def expected(floats: Floats, at: int, integers: Integers, where: int, ts: int) -> float:
@@ -281,5 +278,8 @@ class Season:
         return bool(left / moved < HALF) if moved != 0.0 else True
 
     def first_day(self, ts: int) -> bool:
-        """Tell whether less than a day has been seen."""
-        return first_day(self.integers, 0, ts)
+        """Tell whether not yet all hours of a day have been seen, if there is an event in each."""
+        hours = ts // HOUR - self.integers[FIRST]
+        known = self.integers[KNOWN]
+        seen = known & WHOLE == WHOLE or known >> HOURS == WHOLE
+        return hours < HOURS or (hours < 2 * HOURS and not seen)

@@ -26,7 +26,7 @@ from detectors.bank.reference import reference_of
 from detectors.base import LARGEST
 from detectors.calibration import Reference
 from detectors.ddm import Ddm
-from detectors.excursions import FIRST, HIGH, OVER
+from detectors.excursions import FIRST, HIGH, OVER, limit_of, next_due
 from detectors.excursions import REACH as REACH_OF_A_SUM
 from detectors.page_hinkley import PageHinkley
 from detectors.signal import (
@@ -105,13 +105,19 @@ HAS_ADWIN: Final = 1
 HAS_DDM: Final = 2
 HAS_PH: Final = 3
 CALIBRATES: Final = 4
-ADWIN_P: Final = 5
+BUDGET: Final = 5
+"""False alarms per event of a sensor; 0 if that depends on more than the configuration."""
+ADWIN_P: Final = 6
 DDM_P: Final = ADWIN_P + adwin.PARAMETERS
 PH_P: Final = DDM_P + ddm.PARAMETERS
 PARAMETERS: Final = PH_P + page_hinkley.PARAMETERS
 
 NAMES: Final = ("adwin", "ddm", "page-hinkley")
 """The detectors that there are banks of."""
+
+
+_limit_of = compiled(limit_of)
+next_due_of = compiled(next_due)
 
 
 @compiled
@@ -350,8 +356,6 @@ def observe(
         if params[p + CALIBRATES] > 0.0 and n + 1.0 >= row[at + DUE]:
             return TELL, 0.0
         return _calibrate(row, at, buffer, head, head_at, counts, buckets, params, p), 0.0
-    if params[p + CALIBRATES] > 0.0 and row[at + SEEN_N] + 1.0 >= row[at + DUE]:
-        return TELL, 0.0
     mean = row[at + REF_MEAN]
     z = (x - mean) * row[at + PER_SCALE]
     reach = row[at + REACH]
@@ -378,6 +382,34 @@ def observe(
 
 
 @compiled
+def calibrate(row: Floats, at: int, params: Floats, p: int, rate: float) -> bool:
+    """Take the limit of the sum anew if that is due, as `SignalMonitor.calibrate` does.
+
+    Parameters
+    ----------
+    row, at, params, p
+        As of `observe`.
+    rate
+        False alarms per value that each detector may have; 0 if it is not known here.
+
+    Returns
+    -------
+    bool
+        Whether it is due, and has to be done elsewhere.
+    """
+    n = row[at + SEEN_N]
+    if not (params[p + CALIBRATES] > 0.0 and row[at + REF_N] > 0.0 and n >= row[at + DUE]):
+        return False
+    if rate == 0.0:
+        return True
+    largest = max(row[at + LARGEST_TOP], row[at + TOP])
+    limit = _limit_of(row[at + EXCURSIONS], row[at + EXCESS], largest, n, rate)
+    page_hinkley.calibrate(row, at + PH, limit)
+    row[at + DUE] = next_due_of(n)
+    return False
+
+
+@compiled
 def reset(row: Floats, at: int) -> None:
     """Make it the monitor of a signal of which nothing was seen; its ADWIN stays as it is."""
     for slot in range(SLOTS):
@@ -388,7 +420,10 @@ def reset(row: Floats, at: int) -> None:
 
 
 def parameters(
-    detectors: tuple[tuple[str, dict[str, Any]], ...], warmup: int, calibrated: Collection[str]
+    detectors: tuple[tuple[str, dict[str, Any]], ...],
+    warmup: int,
+    calibrated: Collection[str],
+    budget: float,
 ) -> Floats:
     """Numbers that `observe` needs to know of a monitor's configuration.
 
@@ -400,8 +435,11 @@ def parameters(
         Values the reference is taken from.
     calibrated
         As of `SignalMonitor`.
+    budget
+        See `BUDGET`.
     """
     numbers = np.zeros(PARAMETERS)
+    numbers[BUDGET] = budget
     numbers[WARMUP] = warmup
     for name, given in detectors:
         if name == "adwin":

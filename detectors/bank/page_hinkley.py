@@ -16,7 +16,17 @@ import numpy.typing as npt
 from detectors.page_hinkley import PageHinkley
 from schemas.compiled import inlined
 
-__all__ = ["PARAMETERS", "SLOTS", "freeze", "parameters", "reset", "score", "step", "thaw"]
+__all__ = [
+    "PARAMETERS",
+    "SLOTS",
+    "calibrate",
+    "freeze",
+    "parameters",
+    "reset",
+    "score",
+    "step",
+    "thaw",
+]
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,6 +110,12 @@ def score(row: Floats, at: int, params: Floats, p: int) -> float:
     if mode == _DOWN or fall > rise:
         return float(fall)
     return float(rise)
+
+
+@inlined
+def calibrate(row: Floats, at: int, threshold: float) -> None:
+    """Use another limit from now on, as `PageHinkley.calibrate` does."""
+    row[at + _LIMIT] = threshold
 
 
 @inlined

@@ -499,6 +499,8 @@ def scalars(layout: Layout) -> Any:
     numbers[step.WARMUP] = layout.warmup
     numbers[step.VALUE_ADWIN] = layout.value_adwin
     numbers[step.ERROR_ADWIN] = layout.error_adwin
+    numbers[step.VALUE_DETECTORS] = layout.value_detectors
+    numbers[step.ERROR_DETECTORS] = layout.error_detectors
     return numbers
 
 

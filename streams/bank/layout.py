@@ -82,6 +82,8 @@ class Layout:
         Of every ADWIN.
     value_adwin, error_adwin
         Whether one watches that signal.
+    value_detectors, error_detectors
+        How many watch it.
     parameters
         Shape (3, `monitor.PARAMETERS`): of the signals value, error and missing.
     checks
@@ -98,6 +100,8 @@ class Layout:
     max_buckets: int
     value_adwin: bool
     error_adwin: bool
+    value_detectors: int
+    error_detectors: int
     parameters: npt.NDArray[np.float64]
     checks: npt.NDArray[np.float64]
     learner_print: bytes
@@ -123,12 +127,16 @@ def layout_of(settings: SensorSettings) -> Layout | None:
     if chosen.lags > _MAX_LAGS or detectors.warmup > _MAX_WARMUP:
         return None
     strict = budget_factor(settings.budget.per_10k_events)
+    budget = settings.budget
+    depends = budget.per_sensor_per_year is not None or budget.fleet_per_day is not None
+    per_event = 0.0 if depends else budget.per_10k_events / 10_000
     parameters = np.stack(
         [
             monitor.parameters(
                 with_defaults(names, params=detectors.params, strictness=strict),
                 detectors.warmup,
                 calibrated(names, detectors.params),
+                per_event,
             )
             for names in (value, error, missing)
         ]
@@ -143,6 +151,8 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         max_buckets=create(name, **given).parameters["max_buckets"],
         value_adwin="adwin" in value,
         error_adwin="adwin" in error,
+        value_detectors=len(value),
+        error_detectors=len(error),
         parameters=parameters,
         checks=hygiene.parameters_of(settings.hygiene),
         learner_print=learner_print(settings),

@@ -20,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 
 from detectors.bank import adwin_packing, monitor
-from detectors.excursions import next_due
 from detectors.signal import Z_LIMIT, Z_LIMIT_OF_A_CONSTANT
 from schemas.compiled import allocating, compiled
 from streams.bank import blocks
@@ -48,9 +47,6 @@ _NEW_ADWIN: Final = 3
 """Numbers of one that has seen nothing, all 0."""
 _OPENING: Final = PREQUENTIAL
 _OF_THE_LEARNER: Final = VALUE - PREQUENTIAL
-
-
-_next_due = compiled(next_due)
 
 
 @compiled
@@ -85,7 +81,7 @@ def _canonical(row: Any, at: int, integers: Any, where: int) -> None:
 
 @compiled
 def _complete(row: Any, at: int) -> None:
-    row[at + monitor.DUE] = _next_due(row[at + monitor.SEEN_N])
+    row[at + monitor.DUE] = monitor.next_due_of(row[at + monitor.SEEN_N])
     if row[at + monitor.REF_N] > 0.0:
         row[at + monitor.PER_SCALE] = 1.0 / row[at + monitor.REF_SCALE]
         constant = not row[at + monitor.REF_STD] > 0.0

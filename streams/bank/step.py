@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.bank import adwin, adwin_layout, hygiene, monitor, season, unscaled
+from detectors.budget import SMALLEST
 from learners import bank as learner
 from learners.base import LARGEST
 from schemas.compiled import compiled
@@ -65,7 +66,9 @@ WARMUP: Final = 3
 VALUE_ADWIN: Final = 4
 ERROR_ADWIN: Final = 5
 """Whether one watches that signal."""
-SCALARS: Final = 6
+VALUE_DETECTORS: Final = 6
+ERROR_DETECTORS: Final = 7
+SCALARS: Final = 8
 
 
 MOST_ZEROS: Final = 2**26
@@ -232,6 +235,16 @@ def _watch_and_learn(
         )
         if found != 0:
             return 2
+    watching = scalars[VALUE_DETECTORS]
+    if row[ERROR + monitor.PRESENT] > 0.0:
+        watching += scalars[ERROR_DETECTORS]
+    rate = parameters[0][monitor.BUDGET]
+    if rate > 0.0:
+        rate = max(rate / max(watching, 1), SMALLEST)
+    if monitor.calibrate(row, VALUE, parameters[0], 0, rate):
+        return 2
+    if monitor.calibrate(row, ERROR, parameters[1], 0, rate):
+        return 2
     if value_to_adwin and scalars[VALUE_ADWIN] != 0:
         found = adwin.step(
             heads[first],
