@@ -44,7 +44,7 @@ normal values are under an allowance of a quarter."""
 DOUBT: Final = 3.0
 """The mean excess counts as larger by so many standard errors: it is estimated from few."""
 
-BEYOND_ANY: Final = 1.5
+BEYOND_ANY: Final = 3.0
 """A limit is at least so many times the largest excursion that there was, the present one too."""
 
 REACH: Final = 4.0

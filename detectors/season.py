@@ -39,6 +39,9 @@ NO_MORE: Final = 0.08
 """The share of the variance that lies between the hours, from which on a profile holds, and below
 which it holds no longer."""
 
+NO_USE: Final = 0.6
+"""A profile ends when it leaves more than this of the variance between the hours of a day."""
+
 SMOOTH: Final = 0.5
 """Autocorrelation from one hour to the next, around the day. Of hours that differ by chance it is
 below this in 99 of 100 days."""
@@ -61,7 +64,12 @@ CLOSED: Final = COUNT + 4
 LEVEL: Final = COUNT + 6
 """Of the profile when it began to hold; what it leaves is around this."""
 HOLDS: Final = COUNT + 7
-SLOTS: Final = COUNT + 8
+TRIED: Final = COUNT + 8
+"""Hours since the profile began to hold."""
+RAW: Final = COUNT + 9
+LEFT: Final = COUNT + 11
+"""Mean and variance of the means of hours, over about a day: as they were, and of what was left."""
+SLOTS: Final = COUNT + 13
 """Floats that a season takes."""
 
 # Integers.
@@ -143,6 +151,23 @@ def share_between(floats: Floats, at: int, integers: Integers, where: int, begin
     return float(between / (between + floats[at + WITHIN]))
 
 
+def held_against(floats: Floats, at: int, mean: float, before: float) -> None:
+    """Let the mean of an hour into a mean and variance over about a day."""
+    weight = 1.0 / min(before + 1.0, float(HOURS))
+    delta = mean - floats[at]
+    floats[at] += weight * delta
+    floats[at + 1] += weight * ((1.0 - weight) * delta * delta - floats[at + 1])
+
+
+def is_no_use(floats: Floats, at: int) -> bool:
+    """Tell whether a day has shown that the profile explains too little of it.
+
+    A signal that wanders slowly looks like a season as long as a single day of it is known.
+    """
+    tried = floats[at + TRIED] >= HOURS
+    return bool(tried and floats[at + LEFT + 1] > NO_USE * floats[at + RAW + 1])
+
+
 def close_hour(floats: Floats, at: int, integers: Integers, where: int, usual: float) -> bool:
     """Let the hour that is over into the profile; tell whether a profile begins or ends to hold."""
     hour = integers[where + NOW]
@@ -159,6 +184,10 @@ def close_hour(floats: Floats, at: int, integers: Integers, where: int, usual: f
             floats[at + WITHIN] = spread
         else:
             floats[at + WITHIN] += (spread - floats[at + WITHIN]) / HOURS
+    if holds and (integers[where + KNOWN] & bit) != 0:
+        held_against(floats, at + RAW, mean + floats[at + place], floats[at + TRIED])
+        held_against(floats, at + LEFT, mean, floats[at + TRIED])
+        floats[at + TRIED] += 1.0
     weight = 1.0 / min(1.0 + floats[at + CLOSED + kind] // HOURS, MEMORY_DAYS)
     if integers[where + KNOWN] & bit == 0:
         # What is left of a level that has moved since is no part of the time of day.
@@ -171,7 +200,7 @@ def close_hour(floats: Floats, at: int, integers: Integers, where: int, usual: f
         floats[at + place] += (mean - usual) * weight
     floats[at + CLOSED + kind] += 1.0
     share = share_between(floats, at, integers, where, begins)
-    if holds and share >= 0.0 and share < NO_MORE:
+    if holds and ((share >= 0.0 and share < NO_MORE) or is_no_use(floats, at)):
         floats[at + HOLDS] = 0.0
         return True
     if not holds and share >= EXPLAINED:
@@ -180,6 +209,8 @@ def close_hour(floats: Floats, at: int, integers: Integers, where: int, usual: f
             level += floats[at + slot]
         floats[at + LEVEL] = level / HOURS
         floats[at + HOLDS] = 1.0
+        for slot in range(TRIED, SLOTS):
+            floats[at + slot] = 0.0
         return True
     return False
 
@@ -276,6 +307,11 @@ class Season:
         left = after.mean - (self.floats[last] + slope * hours)
         moved = after.mean - before.mean
         return bool(left / moved < HALF) if moved != 0.0 else True
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether there is a profile that has not yet had to explain a day."""
+        return self.holds and self.floats[TRIED] < HOURS
 
     def first_day(self, ts: int) -> bool:
         """Tell whether not yet all hours of a day have been seen, if there is an event in each."""

@@ -34,7 +34,7 @@ SURE = 4.0
 """Standard errors that a slope must come to, had a line led here, for its absence to tell."""
 
 WAIT = 1.5
-UNDECIDED = 0.4
+UNDECIDED = 0.8
 """Where neither is clear, a limit is raised by `WAIT`, as long as it is below
 this part of the highest one."""
 

@@ -646,11 +646,13 @@ def _limit(
 
 
 def _caution(sensor: Sensor, season: Season, at: Position) -> Caution:
-    """Say what of a drift is to be believed in a sensor's first day."""
-    if season.holds or not season.first_day(at.ts):
+    """Say what of a drift is to be believed as long as no day, or only one, is known."""
+    if not season.on_trial and (season.holds or not season.first_day(at.ts)):
         return Caution.NONE
     hours = max((at.ts - sensor.first_ts) / HOUR, 1.0)
-    return Caution.ALL if sensor.events * 24.0 / hours <= FEW else Caution.STEPS
+    if sensor.events * 24.0 / hours <= FEW:
+        return Caution.ALL
+    return Caution.NONE if season.holds else Caution.STEPS
 
 
 def _explained(finding: Finding, season: Season, at: Position) -> bool:

@@ -8,7 +8,13 @@ from schemas.compiled import compiled, shared
 
 __all__ = ["HOLDS", "INTEGERS", "SLOTS", "advance", "expected"]
 
-for _function in (season.place_of, season.share_between, season.close_hour):
+for _function in (
+    season.place_of,
+    season.share_between,
+    season.held_against,
+    season.is_no_use,
+    season.close_hour,
+):
     shared(_function)
 
 expected = compiled(season.expected)
