@@ -218,7 +218,7 @@ def _glass_quality(item: int, temperature: float, pressure: float, duration: flo
 
 _FLEET_SENSORS = 200
 _FLEET_EVENTS = 360
-_FLEET_PERIOD = 60 * _SECOND
+_FLEET_PERIOD = 5 * _SECOND
 _FLEET_START = parse_timestamp("2026-01-05T00:00:00Z")
 #: how many sensors change in each way; all others stay as they are
 _FLEET_CHANGES = (
@@ -258,8 +258,8 @@ def _fleet(seed: int) -> Dataset:
     ]
     return Dataset(
         "fleet",
-        f"{_FLEET_SENSORS} temperature sensors, a reading a minute for "
-        f"{_FLEET_EVENTS // 60} hours; {len(truth)} of them change, each in its own way",
+        f"{_FLEET_SENSORS} temperature sensors, a reading every five seconds for "
+        f"{_FLEET_EVENTS // 12} minutes; {len(truth)} of them change, each in its own way",
         lambda: _fleet_messages(machines, seed),
         tuple(sorted(truth, key=lambda change: (change.ts, change.sensor_id))),
         calm_sensors=len(machines) - len(truth),
