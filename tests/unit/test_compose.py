@@ -170,14 +170,14 @@ def test_prometheus_asks_every_worker_on_the_port_it_serves() -> None:
 
 @pytest.mark.parametrize(("where", "expression"), list(expressions()))
 def test_every_expression_asks_for_metrics_that_a_worker_has(where: str, expression: str) -> None:
-    names = set(re.findall(r"driftline_[a-z_]+", expression))
+    names = set(re.findall(r"driftline_[a-z0-9_]+", expression))
     assert names <= metric_names(), where
     assert names or "up{" in expression
     assert expression.count("(") == expression.count(")")
 
 
 def test_the_metrics_that_the_contract_promises_exist_and_are_shown() -> None:
-    shown = set(re.findall(r"driftline_[a-z_]+", " ".join(e for _, e in expressions())))
+    shown = set(re.findall(r"driftline_[a-z0-9_]+", " ".join(e for _, e in expressions())))
     assert set(PROMISED) <= metric_names()
     assert set(PROMISED) <= shown
 

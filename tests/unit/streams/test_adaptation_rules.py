@@ -308,11 +308,12 @@ def test_a_mute_ends_by_itself_at_its_time() -> None:
 
 def test_of_an_acknowledged_episode_only_the_recovery_is_told() -> None:
     partition = started(60, episodes={"quiet_events": 100})
-    kinds = shift(partition, 20)
+    kinds = shift(partition, 40)
     assert kinds == ["drift"]
     episode = partition.written("alerts")[0]["episode_id"]
     partition.feed("control", command("ack", episode_id=episode))
-    go_on(partition, 140, [partition.written("alerts")[0]["after"]["mean"]] * 60)
+    level = partition.written("alerts")[0]["after"]["mean"]
+    go_on(partition, 160, [level + calm - 20.0 for calm in CALM])
     assert [a["kind"] for a in partition.written("alerts")] == ["drift", "recovered"]
 
 
