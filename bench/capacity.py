@@ -168,7 +168,7 @@ def main(
     row_us: Annotated[float, typer.Option(help="CPU time for a row.")] = 6.2,
     transaction_us: Annotated[float, typer.Option(help="CPU time for a transaction.")] = 5800.0,
     event_bytes: Annotated[float, typer.Option(help="Bytes of an event.")] = 81.0,
-    row_bytes: Annotated[float, typer.Option(help="Bytes of a row.")] = 1150.0,
+    row_bytes: Annotated[float, typer.Option(help="Bytes of a row.")] = 1330.0,
     sensor_bytes: Annotated[float, typer.Option(help="Memory of a sensor.")] = 4100.0,
     restore_us: Annotated[float, typer.Option(help="Time to restore a sensor.")] = 21.0,
 ) -> None:
