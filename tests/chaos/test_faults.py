@@ -22,7 +22,7 @@ def assert_kept_its_promise(outcome: Outcome) -> None:
     assert (report.missing, report.extra, report.doubled) == (0, 0, 0)
     assert report.scored + report.dead_letters == report.produced
     # A run that had nothing to lose proves nothing.
-    assert report.expected > 100, story
+    assert report.expected > 40, story
     assert report.dead_letters > 20, story
 
 
