@@ -25,11 +25,11 @@ def managed() -> str:
     return f"managed-{next(NUMBERS)}"
 
 
-def values(sensor: str, *levels: float, n: int = 80) -> list[dict[str, Any]]:
-    """`n` values around each level in turn."""
+def values(sensor: str, *levels: float, n: int = 80, after: int = 0) -> list[dict[str, Any]]:
+    """`n` values around each level in turn, one a second; `after` so many others."""
     draw = random.Random(5)
     return [
-        {"sensor_id": sensor, "ts": TS + number, "value": draw.gauss(level, 1.0)}
+        {"sensor_id": sensor, "ts": TS + after + number, "value": draw.gauss(level, 1.0)}
         for number, level in enumerate(level for level in levels for _ in range(n))
     ]
 
@@ -117,7 +117,8 @@ def test_a_false_alarm_raises_thresholds_so_that_the_same_change_is_not_told_aga
     actions = [a["action"] for a in of(at_work, "adaptations", "managed-loose")]
     assert actions == ["loosen"] * 5
     for sensor in sensors:
-        send(at_work, "sensors", *values(sensor, 20.0), *values(sensor, 21.5, n=14))
+        calm, moved = values(sensor, 20.0, after=80), values(sensor, 21.5, n=14, after=160)
+        send(at_work, "sensors", *calm, *moved)
     assert of(at_work, "alerts", "managed-loose") == []
     assert [d["kind"] for d in of(at_work, "alerts", "managed-strict")] == ["drift"]
 
