@@ -48,13 +48,18 @@ def side_by_side(
 def _processes() -> ProcessPoolExecutor:
     # Forked processes would inherit the threads of a progress bar, halfway through anything.
     cores = len(os.sched_getaffinity(0))
-    return ProcessPoolExecutor(cores, mp_context=get_context("spawn"), initializer=_tied)
+    return ProcessPoolExecutor(
+        cores, mp_context=get_context("spawn"), initializer=_tied, initargs=(os.getpid(),)
+    )
 
 
-def _tied() -> None:
+def _tied(parent: int) -> None:
     # The kernel ends it with its parent, as in `bench.program`; Ctrl-C is the parent's to answer.
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.getppid() != parent:
+        # It ended before it was tied to.
+        os._exit(1)
 
 
 def _stop() -> None:
