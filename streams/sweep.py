@@ -26,7 +26,7 @@ from typing import Any, Final
 import orjson
 
 from schemas.errors import ConfigurationError, DriftlineError
-from schemas.settings import Settings, load_settings
+from schemas.settings import SensorSettings, Settings, load_settings
 from schemas.settings_errors import Words
 from streams import logs
 from streams.backtest import Backtest, merge
@@ -38,8 +38,13 @@ from streams.windows import Windows
 
 __all__ = ["Data", "Outcome", "best_first", "combinations", "parse", "read_spec", "run"]
 
-SECTIONS: Final = ("learner", "labels", "detectors", "episodes", "fleet")
-"""Sections of the configuration that a backtest depends on. The policy takes no part in it."""
+_OF_ALL_SENSORS: Final = frozenset(("fleet", "maintenance", "sensors"))
+SECTIONS: Final = tuple(
+    section
+    for section in Settings.model_fields
+    if section in _OF_ALL_SENSORS or (section in SensorSettings.model_fields and section != "policy")
+)
+"""Sections of the configuration that say how drift is found. The policy takes no part in it."""
 
 _SEED: Final = 0
 
@@ -167,12 +172,12 @@ def combinations(
     Raises
     ------
     ConfigurationError
-        A key or a value is not allowed, or a backtest does not depend on it.
+        A key or a value is not allowed, or does not say how drift is found.
     """
     for key in varied:
         section = key.partition(".")[0]
         if section in Settings.model_fields and section not in SECTIONS:
-            allowed = f"a key of {', '.join(SECTIONS)}: a backtest depends on no other"
+            allowed = f"a key of {', '.join(SECTIONS)}: no other says how drift is found"
             raise ConfigurationError(key, Words("to vary it"), allowed)
     made: list[tuple[Values, Settings]] = []
     for values in itertools.product(*varied.values()):

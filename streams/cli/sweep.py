@@ -167,12 +167,12 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _configuration(best: Outcome, made: Sequence[tuple[Values, Settings]]) -> str:
-    """All that the backtest depends on and that is not the default: no broker, no secret."""
+    """All that says how drift is found and is not the default: no broker, no secret."""
     from streams import toml
     from streams.sweep import SECTIONS
 
     settings = made[best.place][1]
-    tree = settings.model_dump(mode="json", exclude_defaults=True, include={*SECTIONS, "sensors"})
+    tree = settings.model_dump(mode="json", exclude_defaults=True, include=set(SECTIONS))
     score = best.score
     return (
         f"# The best of {len(made):,} combinations: {score.hits} of {score.windows} windows hit, "

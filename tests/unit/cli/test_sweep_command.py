@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from schemas.settings import load_settings
 from tests.unit.cli.conftest import Driftline, Result
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -77,6 +78,27 @@ def test_a_sweep_writes_a_line_per_combination_a_picture_and_the_best_configurat
     assert image is not None
     assert base64.b64decode(image[1]).startswith(PNG)
     assert html.count("<tr>") == 1 + len(lines)
+
+
+def test_the_best_configuration_holds_all_that_was_set_on_how_drift_is_found(
+    driftline: Driftline, press: Path
+) -> None:
+    (press / "driftline.toml").write_text(
+        "budget.per_sensor_per_year = 4.0\n"
+        'hygiene.range = { value = [-40.0, 125.0] }\n'
+        '[[maintenance]]\nmatch = "press"\n'
+        'from = "2026-01-05T12:00:00Z"\nuntil = "2026-01-05T12:00:10Z"\n'
+        '[[sensors]]\nmatch = "oven-*"\nbudget.per_10k_events = 2.0\n'
+    )
+    result = driftline(
+        *("backtest", "press.csv", "--windows", "windows.csv", "--json"),
+        *("--vary", "budget.per_10k_events=0.5,1.0", "--write", "best.toml"),
+    )
+    assert (result.code, len(result.lines)) == (0, 2)
+    best = result.lines[0]["values"]["budget.per_10k_events"]
+    written = load_settings(press / "best.toml")
+    given = load_settings(press / "driftline.toml", {"budget.per_10k_events": best})
+    assert written == given
 
 
 def test_people_get_a_table_with_the_best_first(driftline: Driftline, press: Path) -> None:

@@ -19,13 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import ConfigurationError, DriftlineError
-from schemas.settings import load_settings
+from schemas.settings import SensorSettings, Settings, load_settings
 from streams import toml
 from streams.backtest import Backtest
 from streams.comparison import Recording
 from streams.files import Columns
 from streams.scoring import Delay, Score
 from streams.sweep import (
+    SECTIONS,
     Data,
     Outcome,
     _deaf_to_ctrl_c,
@@ -115,6 +116,18 @@ def test_every_value_of_one_key_meets_every_value_of_the_others() -> None:
         assert settings.detectors.warmup == values["detectors.warmup"]
         assert settings.episodes.quiet_events == values["episodes.quiet_events"]
         assert settings.learner.lags == 2
+
+
+def test_everything_that_says_how_drift_is_found_can_be_varied() -> None:
+    per_sensor = set(SensorSettings.model_fields) - {"policy"}
+    assert set(SECTIONS) == per_sensor | {"fleet", "maintenance", "sensors"}
+    for name in per_sensor | {"fleet"}:
+        key = next(iter(Settings.model_fields[name].annotation.model_fields))  # type: ignore[union-attr]
+        default = getattr(getattr(Settings(), name), key)
+        assert len(combinations({f"{name}.{key}": (default,)}, None, {})) == 1
+    window = {"match": "press-*", "from": "2026-01-05T12:00:00Z", "until": "2026-01-05T13:00:00Z"}
+    made = combinations({"maintenance": ([], [window])}, None, {})
+    assert [len(settings.maintenance) for _, settings in made] == [0, 1]
 
 
 @pytest.mark.parametrize(
