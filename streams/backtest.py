@@ -34,6 +34,7 @@ class Totals:
     alerts: int = 0
     dead_letters: int = 0
     labels: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
 
     def add(self, counts: Counts) -> None:
         """Add what one record did."""
@@ -41,6 +42,8 @@ class Totals:
         self.dead_letters += sum(counts.dead_letters.values())
         for outcome, n in counts.labels.items():
             self.labels[outcome] = self.labels.get(outcome, 0) + n
+        for reason, n in counts.withheld.items():
+            self.withheld[reason] = self.withheld.get(reason, 0) + n
 
 
 class Backtest:

@@ -35,6 +35,8 @@ class Done:
     """Whether the drift event among the messages is the first of its episode."""
     silenced: list[DriftEvent] = field(default_factory=list)
     """Drift events that are not told, since somebody wants it so."""
+    withheld: str | None = None
+    """Why a sensor event was kept from the model, see `streams.sensor.Scored`."""
 
 
 NOTHING = Done()
@@ -54,9 +56,10 @@ def on_reading(sensor: Sensor, reading: Reading, context: Context) -> Done:
         calibrate(sensor, context.sensor_settings, context.sensors)
     predictions = context.settings.predictions.enabled
     labels = sensor.champion.learner.needs_label
-    if not (scored.events or predictions or labels or adaptation.is_due(sensor)):
+    told = scored.events or scored.withheld
+    if not (told or predictions or labels or adaptation.is_due(sensor)):
         return NOTHING
-    done = Done()
+    done = Done(withheld=scored.withheld)
     _report(sensor, scored, context, done)
     if predictions:
         done.messages.append(

@@ -32,6 +32,9 @@ ADAPTATION_ACTIONS: Final = (
 )
 """The actions of an adaptation record."""
 
+WITHHELD: Final = ("maintenance", "missing", "schema", "range", "stuck", "unit")
+"""Why an event is kept from the model; of several reasons the first."""
+
 CHECKPOINT_OUTCOMES: Final = ("committed", "failed", "fenced")
 """How a checkpoint ended: durable, to be tried again, or refused because another worker owns it."""
 
@@ -97,6 +100,7 @@ class Metrics:
 
     registry: CollectorRegistry
     events: Counter
+    withheld: Counter
     labels: Counter
     dead_letters: Counter
     drift_events: Counter
@@ -137,6 +141,9 @@ class Metrics:
         metrics = cls(
             registry=registry,
             events=counter("events", "Sensor events scored by this process."),
+            withheld=counter(
+                "withheld_events", "Sensor events scored, but kept from the model.", "reason"
+            ),
             labels=counter("labels", "Labels received, by what became of them.", "outcome"),
             dead_letters=counter(
                 "dead_letters", "Records written to the dead-letters topic.", "reason"
@@ -203,6 +210,8 @@ class Metrics:
         )
         for reason in Reason:
             metrics.dead_letters.labels(reason.value)
+        for why in WITHHELD:
+            metrics.withheld.labels(why)
         for outcome in LABEL_OUTCOMES:
             metrics.labels.labels(outcome)
         for action in ADAPTATION_ACTIONS:

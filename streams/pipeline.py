@@ -359,6 +359,8 @@ def _count(kind: str, event: Any, done: Done, messages: Sequence[Message], count
         return
     for outcome, n in done.labels.items():
         counts.labels[outcome] = counts.labels.get(outcome, 0) + n
+    if done.withheld is not None:
+        counts.withheld[done.withheld] = counts.withheld.get(done.withheld, 0) + 1
     counts.muted += len(done.silenced)
     for message in messages:
         if isinstance(message, DriftEvent):

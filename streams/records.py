@@ -83,6 +83,9 @@ class Counts:
     scored: int = 0
     skipped: int = 0
     dead_letters: dict[str, int] = field(default_factory=dict)
+    withheld: dict[str, int] = field(default_factory=dict)
+    """Events that were scored, but kept from the model, by reason. Compiled code keeps back none:
+    it leaves such events to the plain path."""
     labels: dict[str, int] = field(default_factory=dict)
     drift_events: dict[tuple[str, str, str], int] = field(default_factory=dict)
     adaptations: dict[str, int] = field(default_factory=dict)

@@ -209,11 +209,15 @@ class Scored:
         Made before the event was learned; None until the model has learned something.
     events
         Warnings, drifts and recoveries to report, each with its diagnosis and severity.
+    withheld
+        Why the event was kept from the model: ``maintenance``, ``missing`` or the check that found
+        a fault; None if it was not.
     """
 
     at: Position
     prediction: PredictionValue | None
     events: list[tuple[EpisodeEvent, Diagnosis, Severity]]
+    withheld: str | None = None
 
 
 def try_out(settings: Settings) -> None:
@@ -388,9 +392,10 @@ def score(
                 clipped[name] = _limit(sensor, signal, value, at, settings, findings)
         champion = sensor.champion
         prediction = champion.learner.predict(clipped)
-        if not checked.usable or sensor.hygiene.units:
+        withheld = checked.withheld or ("unit" if sensor.hygiene.units else None)
+        if withheld is not None:
             # A faulty reading says nothing: nothing is learned from it or judged by it.
-            return Scored(at, prediction, _observe(sensor, at, findings))
+            return Scored(at, prediction, _observe(sensor, at, findings), withheld)
         _see(sensor, clipped, single, settings)
         if champion.learner.needs_label:
             _foresee(sensor, prediction, clipped, at, settings, findings)
@@ -419,7 +424,7 @@ def score(
             error = _compare(sensor, prediction, rival, truth, at, settings, findings)
             _judge(sensor, at, clipped, error, None)
             _learn(sensor, clipped, None, at)
-    return Scored(at, prediction, _observe(sensor, at, findings))
+    return Scored(at, prediction, _observe(sensor, at, findings), "missing" if missing else None)
 
 
 def pass_by(sensor: Sensor, reading: Reading, at: Position) -> Scored:
@@ -440,13 +445,13 @@ def pass_by(sensor: Sensor, reading: Reading, at: Position) -> Scored:
     single = reading.features is None
     values = {VALUE: reading.value} if reading.features is None else reading.features
     if any(value is None for value in values.values()):
-        return Scored(at, None, [])
+        return Scored(at, None, [], "maintenance")
     x = _known(sensor, values)
     for name, value in x.items():
         monitor = sensor.monitors.get(VALUE if single else f"feature:{name}")
         if monitor is not None and isinstance(value, float):
             x[name] = monitor.clip(value)
-    return Scored(at, sensor.champion.learner.predict(x), [])
+    return Scored(at, sensor.champion.learner.predict(x), [], "maintenance")
 
 
 def learn_label(

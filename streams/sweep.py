@@ -42,7 +42,8 @@ _OF_ALL_SENSORS: Final = frozenset(("fleet", "maintenance", "sensors"))
 SECTIONS: Final = tuple(
     section
     for section in Settings.model_fields
-    if section in _OF_ALL_SENSORS or (section in SensorSettings.model_fields and section != "policy")
+    if section in _OF_ALL_SENSORS
+    or (section in SensorSettings.model_fields and section != "policy")
 )
 """Sections of the configuration that say how drift is found. The policy takes no part in it."""
 

@@ -358,6 +358,8 @@ class Worker:
     def _count(self, counts: Counts) -> None:
         metrics = self._metrics
         metrics.events.inc(counts.scored)
+        for reason, n in counts.withheld.items():
+            metrics.withheld.labels(reason).inc(n)
         metrics.skipped.inc(counts.skipped)
         for reason, n in counts.dead_letters.items():
             metrics.dead_letters.labels(reason).inc(n)

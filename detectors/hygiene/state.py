@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from detectors.calibration import Reference
 from detectors.hygiene.limits import Doubt
@@ -17,6 +17,9 @@ from schemas import settings
 
 RESTLESS: Final = 2
 """Jumps to another level and back after which a signal's jumps are its own, and no unit's."""
+
+Withheld = Literal["schema", "range", "stuck", "unit"]
+"""Why nothing is learned from an event; of several checks the first that says so."""
 
 VALUE: Final = "value"
 """The signal of a single reading, and its name among the values of an event."""
@@ -32,15 +35,15 @@ class Checked:
         Signal and finding.
     unusable
         Names of readings that are to be kept from the detectors.
-    usable
-        Whether the event is one to be learned from.
+    withheld
+        Why nothing is to be learned from the event; None if it is one to be learned from.
     renewed
         Whether a reading is in another unit from now on, so that no model knows it.
     """
 
     findings: tuple[tuple[str, Finding], ...]
     unusable: frozenset[str]
-    usable: bool
+    withheld: Withheld | None
     renewed: bool
 
 
@@ -124,10 +127,12 @@ class Hygiene:
             changed = self.rate.update(at, last_ts, arrived)
             if changed is not None:
                 findings.append((VALUE, changed))
-        usable = True
+        withheld: Withheld | None = None
         if "schema" in rules.checks:
             changes, usable = self.schema.observe(values, single, at, earlier, patience)
             findings += changes
+            if not usable:
+                withheld = "schema"
         if rules.range and "range" in rules.checks:
             for name, value in values.items():
                 if isinstance(value, float):
@@ -136,12 +141,14 @@ class Hygiene:
                     if impossible is not None:
                         findings.append((signal, impossible))
                         unusable.add(name)
+                        withheld = withheld or "range"
         value = values.get(VALUE) if single else None
         if isinstance(value, float) and not unusable and "stuck" in rules.checks:
             self.repeats.update(value, at)
             if self.repeats.stuck:
                 findings.append((VALUE, self._stuck(value, at, _usual(monitors, VALUE))))
                 unusable.add(VALUE)
+                withheld = withheld or "stuck"
         renewed = False
         if self.units:
             for name, value in values.items():
@@ -150,10 +157,11 @@ class Hygiene:
                     told, accepted = self._in_another_unit(signal, value, patience, monitors)
                     findings += told
                     renewed = renewed or accepted
-            usable = usable and not self.units
-        if usable and not renewed and not findings:
+            if self.units:
+                withheld = withheld or "unit"
+        if withheld is None and not renewed and not findings:
             return FINE
-        return Checked(tuple(findings), frozenset(unusable), usable and not unusable, renewed)
+        return Checked(tuple(findings), frozenset(unusable), withheld, renewed)
 
     def explain(
         self,
@@ -239,5 +247,5 @@ def _usual(monitors: Mapping[str, SignalMonitor], signal: str) -> Statistics | N
     return None if monitor is None else monitor.usual
 
 
-FINE: Final = Checked((), frozenset(), True, False)
+FINE: Final = Checked((), frozenset(), None, False)
 """The usual case."""

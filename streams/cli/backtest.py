@@ -221,6 +221,9 @@ def _run(
     summary = f"{totals.scored:,} events scored, {totals.alerts:,} drift events"
     if totals.labels:
         summary += f", {totals.labels.get('matched', 0):,} labels matched"
+    if totals.withheld:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(totals.withheld.items()))
+        summary += f", {sum(totals.withheld.values()):,} events kept from the model ({reasons})"
     (note if json else say)(summary)
     if recording is not None:
         recording.check()

@@ -12,6 +12,7 @@ from streams.metrics import Metrics, Reason, dead_letter_reason
 
 NAMES = {
     "driftline_events": "counter",
+    "driftline_withheld_events": "counter",
     "driftline_labels": "counter",
     "driftline_dead_letters": "counter",
     "driftline_drift_events": "counter",

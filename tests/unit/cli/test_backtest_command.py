@@ -119,3 +119,16 @@ def test_windows_without_an_event_are_counted_and_left_out(
     result = driftline("backtest", shifted, "--json", *FAST, "--windows", windows)
     assert "1 windows hold no event of their sensor and were left out" in result.err
     assert len(result.lines[-1]["windows"]) == 1
+
+
+def test_the_summary_says_how_many_events_were_kept_from_the_model_and_why(
+    driftline: Driftline, tmp_path: Path
+) -> None:
+    draw = random.Random(5)
+    values = [f"{draw.gauss(20, 1):.3f}" for _ in range(60)] + ["", "999", "999", "21.5"]
+    rows = [f"2026-01-05T12:{n // 60:02}:{n % 60:02}Z,{value}" for n, value in enumerate(values)]
+    (tmp_path / "press.csv").write_text("ts,value\n" + "\n".join(rows) + "\n")
+    result = driftline("backtest", "press.csv", "--set", 'hygiene.range={"value": [0, 100]}')
+    assert result.out.splitlines()[-1] == (
+        "64 events scored, 1 drift events, 3 events kept from the model (1 missing, 2 range)"
+    )

@@ -85,7 +85,7 @@ def test_the_best_configuration_holds_all_that_was_set_on_how_drift_is_found(
 ) -> None:
     (press / "driftline.toml").write_text(
         "budget.per_sensor_per_year = 4.0\n"
-        'hygiene.range = { value = [-40.0, 125.0] }\n'
+        "hygiene.range = { value = [-40.0, 125.0] }\n"
         '[[maintenance]]\nmatch = "press"\n'
         'from = "2026-01-05T12:00:00Z"\nuntil = "2026-01-05T12:00:10Z"\n'
         '[[sensors]]\nmatch = "oven-*"\nbudget.per_10k_events = 2.0\n'
