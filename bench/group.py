@@ -116,7 +116,10 @@ def catch_up(
             time.sleep(_LOOK_SECONDS)
             looks.append(_look(server, workers))
         *earlier, last = looks
-        first = max(look for look in earlier if look.processed <= before + STEADY[0] * load.events)
+        begun = [look for look in earlier if look.processed <= before + STEADY[0] * load.events]
+        if not begun:
+            raise BenchError(f"a backlog of {load.events:,} events is over too soon: ask for more")
+        first = begun[-1]
     return Backlog(
         workers=count,
         round=number,

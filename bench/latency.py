@@ -17,18 +17,18 @@ import orjson
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
 from bench.contenders import DRIFTLINE, PATIENCE_SECONDS, Driftline, Place, RunningDriftline
-from bench.events import readings
 from bench.figures import Spread
 from bench.harness import Load, kafka, place
 from bench.program import BenchError, Program
 from bench.progress import display
 from schemas.timestamps import parse_timestamp
 from streams.cli.output import say, table
-from tests.brokers import KafkaServer, produce
+from tests.brokers import KafkaServer
 
 INTERVALS = (1.0, 0.1)
 SHARE = 0.5
 _LOOK_SECONDS = 0.05
+_AS_FAST_AS_CAN_BE = 1e9
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,9 @@ def measured(load: Load, seconds: float, rounds: int) -> list[Latency]:
 
 def full_load(server: KafkaServer, load: Load, interval: float) -> float:
     """Return the events per second that sender, broker and worker get through together."""
-    with _at_work(server, load, interval) as (here, worker):
+    with _at_work(server, load, _AS_FAST_AS_CAN_BE, interval) as (here, worker):
         before = worker.metric("events_total")
-        with _sender(here, load, rate=1e9, seconds=load.events / 1e9):
+        with _sender(here, load.sensors, _AS_FAST_AS_CAN_BE, load.events, changes=False):
             started = time.perf_counter()
             while worker.metric("events_total") < before + load.events:
                 worker.program.check()
@@ -128,9 +128,13 @@ def steady(
     """Run a worker under a steady load and watch its alerts."""
     average = os.getloadavg()[0]
     latencies: list[float] = []
-    with _at_work(server, load, interval) as (here, worker), _subscriber(here) as subscriber:
+    with (
+        _at_work(server, load, rate, interval) as (here, worker),
+        _subscriber(here) as subscriber,
+    ):
         began = time.time()
-        with _sender(here, load, rate, seconds) as sender:
+        events = round(rate * seconds)
+        with _sender(here, load.sensors, rate, events, changes=True) as sender:
             cpu = worker.program.cpu_seconds()
             while (report := sender.line(0.0)) is None:
                 worker.program.check()
@@ -156,26 +160,34 @@ def steady(
 
 @contextmanager
 def _at_work(
-    server: KafkaServer, load: Load, interval: float
+    server: KafkaServer, load: Load, rate: float, interval: float
 ) -> Iterator[tuple[Place, RunningDriftline]]:
-    """Start a worker whose sensors are past their warm-up."""
+    """Start a worker whose sensors are past their warm-up, and have sent at that rate so far.
+
+    A sampling rate that changes with the beginning of the load would be a fault of every sensor.
+    """
     contender = Driftline(settings={"checkpoint.interval": interval})
     with place(server, f"latency-{time.time_ns()}", load.partitions) as here:
         contender.create_topics(here)
-        produce(server.bootstrap_servers, here.sensors, readings(load.warm_up, load.sensors))
         worker = contender.start(here)
         try:
-            worker.wait(load.warm_up)
+            with _sender(here, load.sensors, rate, load.warm_up, changes=False) as sender:
+                told = sender.line(PATIENCE_SECONDS)
+            if told is None:
+                raise BenchError("the warm-up does not end")
+            worker.wait(json.loads(told)["sent"])
             yield here, worker
         finally:
             worker.program.end()
 
 
 @contextmanager
-def _sender(here: Place, load: Load, rate: float, seconds: float) -> Iterator[Program]:
+def _sender(
+    here: Place, sensors: int, rate: float, events: int, *, changes: bool
+) -> Iterator[Program]:
     """Start the load, and go on once it begins."""
     command = [sys.executable, "-m", "bench.load", here.server.bootstrap_servers, here.sensors]
-    command += [str(rate), str(seconds), str(load.sensors)]
+    command += [str(rate), str(events / rate), str(sensors), str(int(changes))]
     sender = Program("load", command, here.directory)
     try:
         if sender.line(PATIENCE_SECONDS) != "begins":

@@ -1,8 +1,9 @@
-"""A steady load in which every tenth sensor changes once, as a process of its own.
+"""A steady load in which every tenth sensor may change once, as a process of its own.
 
-Usage: ``python -m bench.load BOOTSTRAP TOPIC RATE SECONDS SENSORS``. The times of the events are
-those of the clock as they are handed to the producer. Prints ``begins``, and one JSON line at its
-end: ``sent``, ``seconds``, and ``late``, the longest that it was behind its plan.
+Usage: ``python -m bench.load BOOTSTRAP TOPIC RATE SECONDS SENSORS CHANGES``; the last is 1 if
+sensors are to change, else 0. The times of the events are those of the clock as they are handed to
+the producer. Prints ``begins``, and one JSON line at its end: ``sent``, ``seconds``, and ``late``,
+the longest that it was behind its plan.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ _DRAWN = 10_007
 """Readings that are drawn beforehand, a prime: no sensor sees the same ones every time."""
 
 
-def main(bootstrap: str, topic: str, rate: float, seconds: float, sensors: int) -> dict[str, float]:
-    """Send `rate` events a second; every tenth sensor changes, one after the other."""
+def main(
+    bootstrap: str, topic: str, rate: float, seconds: float, sensors: int, changes: int
+) -> dict[str, float]:
+    """Send `rate` events a second; every tenth sensor changes, one after the other, or none."""
     producer = Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -48,7 +51,7 @@ def main(bootstrap: str, topic: str, rate: float, seconds: float, sensors: int) 
         due = min(total, int((now - started) * rate))
         late = max(late, (due - sent) / rate - TICK_SECONDS)
         ts = b"%.6f" % now
-        changed = int((now - started) / seconds * sensors)
+        changed = changes * int((now - started) / seconds * sensors)
         for number in range(sent, due):
             sensor = number % sensors
             readings = after if sensor < changed and sensor % CHANGING == 0 else before
@@ -72,5 +75,5 @@ def _produce(producer: Producer, topic: str, value: bytes, key: bytes) -> None:
 
 
 if __name__ == "__main__":
-    _, where, what, *numbers = sys.argv
-    print(json.dumps(main(where, what, float(numbers[0]), float(numbers[1]), int(numbers[2]))))
+    _, where, what, rate, seconds, *counts = sys.argv
+    print(json.dumps(main(where, what, float(rate), float(seconds), *map(int, counts))))

@@ -11,9 +11,10 @@ from river import stats
 from learners.base import Learner
 from learners.metrics import Prequential
 
-__all__ = ["Champion", "better"]
+__all__ = ["LOOKS", "Champion", "better"]
 
-_LOOKS: Final = 5
+LOOKS: Final = 5
+"""So many times a challenger is looked at before it is given up."""
 _STANDARD_ERRORS: Final = 2.0
 
 
@@ -134,7 +135,7 @@ class Champion:
         ):
             return "promote"
         # one that never predicts anything must not stand in the way of the next for ever
-        return "reject" if self.waited >= _LOOKS * self.challenger_events else None
+        return "reject" if self.waited >= LOOKS * self.challenger_events else None
 
     def promote(self) -> int:
         """Put the challenger in the champion's place.

@@ -3,7 +3,7 @@
 =========  =========================================================================
 begins     holds
 =========  =========================================================================
-``DLR2``   numbers, see `streams.bank.bank`; the last offset stands in the first section
+``DLR3``   numbers, see `streams.bank.bank`; the last offset stands in the first section
 ``DLP2``   offset and time of the last event (8 bytes each, signed, the high one first), and a
            signed snapshot
 =========  =========================================================================

@@ -18,6 +18,8 @@ from streams.bank import packing, step
 from streams.bank.blocks import GROWTH, NOBODYS, SMALLEST, Blocks, give_back_all, take
 from streams.bank.layout import (
     BLOCKS,
+    CONTEST,
+    CONTEST_BLOCK,
     ERROR,
     ERROR_BLOCK,
     EVENTS,
@@ -50,7 +52,7 @@ from streams.bank.transfer import (
 )
 from streams.sensor import Sensor, fitted, new_sensor
 
-MAGIC: Final = b"DLR2"
+MAGIC: Final = b"DLR3"
 _SIGNATURE: Final = 16
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
@@ -94,7 +96,7 @@ class Bank:
         self._scratch = new_row(layout)
         self._beside: dict[int, bytes] = {}
         self._capacity = 0
-        self.blocks = Blocks(layout.warmup, layout.max_buckets)
+        self.blocks = Blocks(max(layout.warmup, layout.contest_slots), layout.max_buckets)
         self._arrays: _Three = (
             np.zeros((0, layout.width)),
             np.zeros((0, INTEGERS), np.int64),
@@ -112,6 +114,7 @@ class Bank:
             blank.buckets,
             blank.counts,
             blank.gaps,
+            blank.contest,
         )
         self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 16 for part in parts)
 
@@ -209,7 +212,7 @@ class Bank:
         thaw_monitors(sensor, row, self.settings)
         snapshot = self._beside.get(number)
         if snapshot is not None:
-            add_beside(sensor, loads(snapshot, self._key))
+            add_beside(sensor, row, loads(snapshot, self._key))
         return sensor
 
     def last_ts(self, number: int) -> int:
@@ -398,6 +401,9 @@ class Bank:
             gaps = held[number, GAPS_BLOCK]
             self.blocks.values[gaps, : monitor.SLOTS] = row.gaps
             self.blocks.integers[gaps, monitor.SLOTS : _GAPS] = row.gap_positions
+        if row.floats[CONTEST] > 0.0:
+            self._take(number, CONTEST_BLOCK)
+            self.blocks.values[held[number, CONTEST_BLOCK], : len(row.contest)] = row.contest
 
     def _take(self, number: int, block: int) -> None:
         """Give a signal of a row a block."""
@@ -428,6 +434,8 @@ class Bank:
             gaps = held[GAPS_BLOCK]
             row.gaps[:] = blocks.values[gaps, : monitor.SLOTS]
             row.gap_positions[:] = blocks.integers[gaps, monitor.SLOTS : _GAPS]
+        if row.floats[CONTEST] > 0.0:
+            row.contest[:] = blocks.values[held[CONTEST_BLOCK], : len(row.contest)]
         return row
 
     def _fetch_adwin(self, taken: int, block: int, row: Row) -> None:
@@ -461,6 +469,7 @@ class Bank:
             np.zeros((BLOCKS, *blocks.buckets.shape[1:])),
             np.zeros((BLOCKS, layout.warmup)),
             np.zeros(_GAPS, np.int64),
+            np.zeros(layout.contest_slots),
         )
 
     def _sealed(self, number: int, packed: bytes) -> bytes:
@@ -497,6 +506,8 @@ def scalars(layout: Layout) -> Any:
     numbers[step.GRACE] = layout.grace
     numbers[step.QUIET_EVENTS] = layout.quiet_events
     numbers[step.WARMUP] = layout.warmup
+    numbers[step.CHALLENGER_EVENTS] = layout.challenger_events
+    numbers[step.RETRAIN_MIN_EVENTS] = layout.retrain_min_events
     numbers[step.VALUE_ADWIN] = layout.value_adwin
     numbers[step.ERROR_ADWIN] = layout.error_adwin
     numbers[step.VALUE_DETECTORS] = layout.value_detectors
@@ -589,14 +600,14 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     sensor = new_sensor(sensor_id, settings)
     thaw_counts(sensor, held)
     if same_learner:
-        packing.unpack_learner(data, learner_at, floats)
+        packing.unpack_learner(data, learner_at, floats, held.contest)
         thaw_learner(sensor, held)
     if same_detectors:
         unpack_detectors(data, detectors_at, held, layout)
         thaw_monitors(sensor, held, settings)
     beside_it = split(row)[1]
     if beside_it:
-        add_beside(sensor, loads(beside_it, key))
+        add_beside(sensor, held, loads(beside_it, key))
     return fitted(sensor, settings, same_learner=same_learner, same_detectors=same_detectors)
 
 

@@ -5,7 +5,7 @@ uses do not overlap: an ADWIN is empty until the warm-up is over, so that values
 buckets will be. Which block a signal has is nowhere stored: it follows from nothing but luck.
 
 A sensor that has sent an event without a value takes two more: for the ADWIN of ``missing``, and
-for the rest of that monitor.
+for the rest of that monitor; and one takes a block for a challenger, as long as there is one.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def give_back_all(blocks: Any, numbers: Any) -> None:
         give_back(blocks, number)
 
 
-def levels_for(warmup: int, max_buckets: int) -> int:
+def levels_for(wanted: int, max_buckets: int) -> int:
     """Return the levels of a new bank: few, and enough for all that a block is used for."""
-    room = max(warmup, monitor.SLOTS + monitor.POSITIONS)
+    room = max(wanted, monitor.SLOTS + monitor.POSITIONS)
     per_level = 2 * (max_buckets + 1)
     return max(SHALLOW, -(-room // per_level))
 
@@ -81,7 +81,7 @@ class Blocks:
 
     Parameters
     ----------
-    warmup
+    room
         Values that a block has to have room for.
     max_buckets
         Of every ADWIN.
@@ -94,8 +94,8 @@ class Blocks:
         The same memory as `buckets`, flat: shape (blocks, room).
     """
 
-    def __init__(self, warmup: int, max_buckets: int) -> None:
-        self._levels = levels_for(warmup, max_buckets)
+    def __init__(self, room: int, max_buckets: int) -> None:
+        self._levels = levels_for(room, max_buckets)
         self._width = max_buckets + 1
         self._tally = np.array([0, NOBODYS + 1], np.int64)
         self.heads: Any = None

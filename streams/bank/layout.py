@@ -20,6 +20,7 @@ from detectors.budget import budget_factor
 from detectors.defaults import DETECTORS, calibrated, with_defaults
 from detectors.registry import create
 from learners import bank as learner
+from learners import contest
 from learners.base import Configuration
 from schemas.settings import SensorSettings, Settings
 from streams.sensor import detectors_text
@@ -32,7 +33,11 @@ MISSING: Final = 2
 state then stands in blocks."""
 OPEN: Final = 3
 QUIET: Final = 4
-HYGIENE: Final = 5
+DUE: Final = 5
+"""0, or one more than the examples that a batch retrain has which waits for more."""
+CONTEST: Final = 6
+"""1 while a challenger learns beside the model."""
+HYGIENE: Final = 7
 PREQUENTIAL: Final = HYGIENE + hygiene.SLOTS
 VALUE: Final = PREQUENTIAL + learner.PREQUENTIAL_SLOTS
 ERROR: Final = VALUE + monitor.SLOTS
@@ -46,7 +51,9 @@ LAST_TS: Final = 1
 LAST_LABELLED: Final = 2
 RENEWED_AT: Final = 3
 FIRST_TS: Final = 4
-HYGIENE_AT: Final = 5
+DUE_FROM: Final = 5
+"""The first offset whose example counts for that retrain."""
+HYGIENE_AT: Final = 6
 VALUE_BEGAN: Final = HYGIENE_AT + hygiene.INTEGERS
 ERROR_BEGAN: Final = VALUE_BEGAN + monitor.POSITIONS
 SEASON_AT: Final = ERROR_BEGAN + monitor.POSITIONS
@@ -59,9 +66,11 @@ MISSING_BLOCK: Final = 2
 """The ADWIN of the signal ``missing``, where it is no count."""
 GAPS_BLOCK: Final = 3
 """The floats of its monitor, and behind them the integers."""
-BLOCKS: Final = 4
+CONTEST_BLOCK: Final = 4
+"""The challenger, see `learners.contest`."""
+BLOCKS: Final = 5
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Of what is stored; part of every fingerprint."""
 
 _MAX_LAGS: Final = 32
@@ -74,7 +83,7 @@ class Layout:
 
     Attributes
     ----------
-    lags, grace, quiet_events, warmup
+    lags, grace, quiet_events, warmup, challenger_events, retrain_min_events
         Of the settings.
     width
         Floats of a row.
@@ -96,6 +105,8 @@ class Layout:
     grace: int
     quiet_events: int
     warmup: int
+    challenger_events: int
+    retrain_min_events: int
     width: int
     max_buckets: int
     value_adwin: bool
@@ -106,6 +117,11 @@ class Layout:
     checks: npt.NDArray[np.float64]
     learner_print: bytes
     detectors_print: bytes
+
+    @property
+    def contest_slots(self) -> int:
+        """Floats of a contest; see `learners.contest`."""
+        return contest.slots(self.lags)
 
     @property
     def configuration(self) -> Configuration:
@@ -147,6 +163,8 @@ def layout_of(settings: SensorSettings) -> Layout | None:
         grace=chosen.grace,
         quiet_events=settings.episodes.quiet_events,
         warmup=detectors.warmup,
+        challenger_events=settings.policy.challenger_events,
+        retrain_min_events=settings.policy.retrain_min_events,
         width=LEARNER + learner.slots(chosen.lags),
         max_buckets=create(name, **given).parameters["max_buckets"],
         value_adwin="adwin" in value,

@@ -4,7 +4,7 @@
 section                 holds
 ======================  ===================================================
 sensor                  counts of events, last offset and time, open episode
-learner                 model and prequential error
+learner                 model, prequential error, and a challenger if there is one
 detectors               monitors, their warm-ups and their ADWINs
 ======================  ===================================================
 
@@ -21,10 +21,12 @@ import numpy as np
 
 from detectors.bank import adwin_packing, monitor
 from detectors.signal import Z_LIMIT, Z_LIMIT_OF_A_CONSTANT
+from learners import contest
 from schemas.compiled import allocating, compiled
 from streams.bank import blocks
 from streams.bank.layout import (
-    BLOCKS,
+    CONTEST,
+    CONTEST_BLOCK,
     ERROR,
     ERROR_BEGAN,
     ERROR_BLOCK,
@@ -129,13 +131,15 @@ def pack(
     begins = at
     at = put_floats(spare_row[PREQUENTIAL:VALUE], _OF_THE_LEARNER, out, at + 4)
     at = put_floats(spare_row[LEARNER:], width - LEARNER, out, at)
+    values = room[3]
+    if row[CONTEST] > 0.0:
+        at = put_floats(values[held[CONTEST_BLOCK]], contest.LEARNER + width - LEARNER, out, at)
     _close(out, begins, at)
 
     begins = at
     at = put_floats(spare_row[VALUE:LEARNER], LEARNER - VALUE, out, at + 4)
     rest = spare_integers[VALUE_BEGAN:]
     at = put_integers(rest, rest.shape[0], out, at)
-    values = room[3]
     at = put_floats(values[held[VALUE_BLOCK]], int(row[VALUE + monitor.BUFFERED]), out, at)
     at = put_floats(values[held[ERROR_BLOCK]], int(row[ERROR + monitor.BUFFERED]), out, at)
     if scalars[VALUE_ADWIN] != 0:
@@ -210,11 +214,24 @@ def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
 
 
 @compiled
-def unpack_learner(data: Any, at: int, row: Any) -> int:
-    """Read the second section; return where the next one begins."""
+def unpack_learner(data: Any, at: int, row: Any, beside: Any) -> int:
+    """Read the second section; return where the next one begins.
+
+    Parameters
+    ----------
+    data, at
+        The bytes, and where the section begins.
+    row
+        Of which the first section was read.
+    beside
+        For its contest, if it has one.
+    """
     after = section_end(data, at)
+    width = row.shape[0] - LEARNER
     at = take_floats(data, at + 4, _OF_THE_LEARNER, row[PREQUENTIAL:VALUE])
-    take_floats(data, at, row.shape[0] - LEARNER, row[LEARNER:])
+    at = take_floats(data, at, width, row[LEARNER:])
+    if row[CONTEST] > 0.0:
+        take_floats(data, at, contest.LEARNER + width, beside)
     return after
 
 
@@ -308,10 +325,14 @@ def unpack_all(
     for n in range(place, begins.shape[0]):
         row, own = rows[first + n], held[first + n]
         at = unpack_sensor(data, begins[n], row, integers[first + n])
-        at = unpack_learner(data, at, row)
+        if own[CONTEST_BLOCK] == blocks.NOBODYS and row[CONTEST] > 0.0:
+            own[CONTEST_BLOCK] = blocks.take(room)
+            if own[CONTEST_BLOCK] == blocks.NOBODYS:
+                return n, 0
+        at = unpack_learner(data, at, row, values[own[CONTEST_BLOCK]])
         end = section_end(data, at)
         at = unpack_monitors(data, at, row, integers[first + n])
-        for signal in range(BLOCKS):
+        for signal in range(CONTEST_BLOCK):
             if own[signal] == blocks.NOBODYS and _needs(row, signal, scalars):
                 own[signal] = blocks.take(room)
                 if own[signal] == blocks.NOBODYS:

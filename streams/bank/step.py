@@ -16,10 +16,15 @@ import numpy.typing as npt
 from detectors.bank import adwin, adwin_layout, hygiene, monitor, season, unscaled
 from detectors.budget import SMALLEST
 from learners import bank as learner
+from learners import contest
 from learners.base import LARGEST
 from schemas.compiled import compiled
 from streams.bank import blocks
 from streams.bank.layout import (
+    CONTEST,
+    CONTEST_BLOCK,
+    DUE,
+    DUE_FROM,
     ERROR,
     ERROR_BEGAN,
     ERROR_BLOCK,
@@ -68,7 +73,9 @@ ERROR_ADWIN: Final = 5
 """Whether one watches that signal."""
 VALUE_DETECTORS: Final = 6
 ERROR_DETECTORS: Final = 7
-SCALARS: Final = 8
+CHALLENGER_EVENTS: Final = 8
+RETRAIN_MIN_EVENTS: Final = 9
+SCALARS: Final = 10
 
 
 MOST_ZEROS: Final = 2**26
@@ -191,6 +198,10 @@ def _watch_and_learn(
     error_to_adwin = False
     error_fed = 0.0
     error = learner.error(row, LEARNER, clipped)
+    challenged = row[CONTEST] > 0.0
+    rival = values[held[CONTEST_BLOCK]]
+    if challenged:
+        contest.observe(rival, error, clipped, scalars[CHALLENGER_EVENTS])
     if not math.isnan(error) and error < LARGEST:
         learner.observe(row, PREQUENTIAL, error)
         if row[LEARNER + learner.LEARNED] >= scalars[GRACE]:
@@ -215,9 +226,18 @@ def _watch_and_learn(
             error_to_adwin = found == monitor.FED
     if learner.learn(row, LEARNER, lags, clipped) != 0:
         return 2
+    if challenged:
+        if contest.learn(rival, lags, clipped) != 0:
+            return 2
+        if contest.is_over(rival, scalars[CHALLENGER_EVENTS]):
+            return 2
     row[EXAMPLES] += 1.0
     if offset > integers[LAST_LABELLED]:
         integers[LAST_LABELLED] = offset
+    if row[DUE] > 0.0 and offset >= integers[DUE_FROM]:
+        row[DUE] += 1.0
+        if row[DUE] > scalars[RETRAIN_MIN_EVENTS]:
+            return 2
     if row[OPEN] > 0.0:
         row[QUIET] += 1.0
         if row[QUIET] >= scalars[QUIET_EVENTS]:
@@ -423,7 +443,8 @@ def run(
         See `streams.bank.blocks.Blocks.arrays`.
     spare
         Room for one row of each of `rows` and `integers`, for heads, counts and buckets of the
-        ADWIN of each signal, for the values of their warm-ups, and for the monitor of ``missing``.
+        ADWIN of each signal, for the values of their warm-ups, for the monitor of ``missing``, and
+        for a contest.
     parameters, checks, scalars
         What its rows have in common.
 
@@ -432,7 +453,7 @@ def run(
     (int, int)
         How far it came, and `END`, `PLAIN`, `UNKNOWN` or `FULL`.
     """
-    spare_row, spare_integers, _, _, _, spare_buffers, spare_gaps = spare
+    spare_row, spare_integers, _, _, _, spare_buffers, spare_gaps, spare_contest = spare
     values = room[3]
     rest = room[6]
     for n in range(start, stop):
@@ -467,6 +488,9 @@ def run(
             or (scalars[VALUE_ADWIN] != 0 and _may_leave_it(room, first, parameters[0]))
             or (scalars[ERROR_ADWIN] != 0 and _may_leave_it(room, second, parameters[1]))
         )
+        contested = own[CONTEST_BLOCK]
+        if contested != blocks.NOBODYS:
+            _copy_some(values[contested], spare_contest)
         gaps = own[GAPS_BLOCK]
         if gaps != blocks.NOBODYS:
             _copy_some(rest[gaps], spare_gaps)
@@ -493,6 +517,8 @@ def run(
             _copy(spare_integers, own_integers)
             if saved:
                 _put_adwins_back(own, room, spare)
+            if contested != blocks.NOBODYS:
+                _copy_some(spare_contest, values[contested])
             if gaps != blocks.NOBODYS:
                 _copy_some(spare_gaps, rest[gaps])
             if value_ends:

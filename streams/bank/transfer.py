@@ -8,7 +8,7 @@ the row, or nothing where nothing ever happened.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,10 +18,14 @@ import numpy.typing as npt
 from detectors import season
 from detectors.bank import adwin_layout, hygiene, monitor
 from learners import bank as learner
+from learners import contest
 from learners.forecast import Forecast
 from schemas.settings import SensorSettings
 from streams.bank.layout import (
     BLOCKS,
+    CONTEST,
+    DUE,
+    DUE_FROM,
     ERROR,
     ERROR_BEGAN,
     ERROR_BLOCK,
@@ -61,6 +65,7 @@ _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
         "challenge": Challenge(None, "manual"),
         "candidate": None,
         "answered_request": None,
+        "retrain_due": None,
     }
 )
 """What stands beside a row, as it is as long as nothing has happened."""
@@ -87,6 +92,8 @@ class Row:
         Of each signal's ADWIN.
     gaps, gap_positions
         The monitor of ``missing``, where that is no count.
+    contest
+        The challenger and what was seen of it; see `learners.contest`.
     """
 
     floats: npt.NDArray[np.float64]
@@ -97,6 +104,7 @@ class Row:
     buckets: npt.NDArray[np.float64]
     gaps: npt.NDArray[np.float64]
     gap_positions: npt.NDArray[np.int64]
+    contest: npt.NDArray[np.float64]
 
     def adwin(self, block: int) -> tuple[Any, int, Any, Any]:
         """Return the arrays of one signal's ADWIN."""
@@ -114,6 +122,7 @@ def new_row(layout: Layout) -> Row:
         np.zeros((BLOCKS, 2, adwin_layout.LEVELS, layout.max_buckets + 1)),
         np.zeros(monitor.SLOTS),
         np.zeros(monitor.POSITIONS, np.int64),
+        np.zeros(layout.contest_slots),
     )
     for at in (VALUE, ERROR):
         monitor.reset(row.floats, at)
@@ -129,15 +138,13 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     Returns
     -------
     bool
-        False if it can't be a row now: a challenger learns beside its model, a retrain waits for
-        examples, its thresholds were raised, labels are kept, it has other signals, a fault is
-        suspected, or a window has grown too large. What the row then holds is of no use.
+        False if it can't be a row now: its thresholds were raised, labels are kept, it has other
+        signals or models, a fault is suspected, or a window has grown too large. What the row then
+        holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
     if (
-        champion.challenger is not None
-        or sensor.retrain_due is not None
-        or sensor.loosened
+        sensor.loosened
         or not sensor.monitors.keys() <= _SIGNALS
         or not learner.bankable(champion.learner)
         or champion.learner.configuration != layout.configuration
@@ -158,6 +165,12 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
         ):
             return False
     floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
+    due = sensor.retrain_due
+    floats[DUE] = 0 if due is None else 1 + due.examples
+    integers[DUE_FROM] = 0 if due is None else due.from_offset
+    floats[CONTEST] = champion.challenger is not None
+    if champion.challenger is not None and not contest.freeze(champion, row.contest):
+        return False
     if not hygiene.freeze(sensor.hygiene, floats, HYGIENE, integers, HYGIENE_AT):
         return False
     integers[LAST_OFFSET] = sensor.last_offset
@@ -201,10 +214,12 @@ def thaw_counts(sensor: Sensor, row: Row) -> None:
 
 
 def thaw_learner(sensor: Sensor, row: Row) -> None:
-    """Give a new sensor its model and how good that is."""
+    """Give a new sensor its model and how good that is, and what may follow it."""
     sensor.prequential = learner.thaw_prequential(row.floats, PREQUENTIAL)
     configuration = sensor.champion.learner.configuration
     sensor.champion.learner = learner.thaw(row.floats, LEARNER, configuration)
+    if row.floats[CONTEST] > 0.0:
+        contest.thaw(row.contest, sensor.champion, configuration)
 
 
 def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
@@ -242,6 +257,9 @@ def beside(sensor: Sensor) -> dict[str, Any] | None:
     ):
         return None
     values = {name: getattr(sensor, name) for name in _UNTOUCHED}
+    if sensor.retrain_due is not None:
+        # How many there are changes with every event, and stands in the row.
+        values["retrain_due"] = replace(sensor.retrain_due, examples=0)
     values["champion"] = (champion.version, champion.newest, champion.previous)
     values["episodes"] = None if sensor.episodes.blank else sensor.episodes
     return values
@@ -253,10 +271,12 @@ def version_beside(values: Mapping[str, Any]) -> int:
     return version
 
 
-def add_beside(sensor: Sensor, values: dict[str, Any]) -> None:
+def add_beside(sensor: Sensor, row: Row, values: dict[str, Any]) -> None:
     """Give a thawed sensor what stood beside its row."""
     for name in _UNTOUCHED:
         setattr(sensor, name, values[name])
+    if sensor.retrain_due is not None:
+        sensor.retrain_due.examples = int(row.floats[DUE]) - 1
     champion = sensor.champion
     champion.version, champion.newest, champion.previous = values["champion"]
     episodes = values["episodes"]

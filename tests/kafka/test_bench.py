@@ -44,7 +44,7 @@ def test_a_worker_does_five_times_the_events_of_a_hand_written_loop(
 
 def test_two_workers_share_a_backlog(kafka: KafkaServer) -> None:
     DRIFTLINE.prepare(print)
-    backlog = catch_up(kafka, 2, Load(events=20_000, sensors=50, partitions=4), half_core=True)
+    backlog = catch_up(kafka, 2, Load(events=400_000, sensors=50, partitions=4), half_core=True)
     assert backlog.cpu_seconds > 0.001
     assert backlog.rate > 0.0
 

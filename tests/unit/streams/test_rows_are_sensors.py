@@ -334,18 +334,23 @@ def test_gaps_anywhere_give_the_same(runs: list[int], seed: int) -> None:
     assert_same(plain(deployment, given), in_slices(deployment, given, draw))
 
 
-def test_a_sensor_with_a_challenger_is_an_object_until_that_is_settled() -> None:
+def test_a_sensor_with_a_challenger_is_a_row_and_takes_one_block_more() -> None:
     deployment = configured()
     pipeline = Pipeline(deployment, 0)
     calm = random.Random(1)
     given = records(event(calm.gauss(20.0, 1.0), n) for n in range(400))
     pipeline.process("sensors", slice_of(given[:100]))
+    bank = pipeline.kept.bank
+    assert bank is not None
+    before = len(bank.blocks)
     relearn = b'{"command":"relearn","sensor_id":"press-7","ts":0}'
     pipeline.process("control", [FileRecord(0, START * 1000, None, relearn)])
     pipeline.process("sensors", slice_of(given[100:110]))
-    assert list(pipeline.kept.live) == ["press-7"]
+    assert pipeline.kept.live == {}
+    assert len(bank.blocks) == before + 1
     pipeline.process("sensors", slice_of(given[110:]))
     assert pipeline.kept.live == {}
+    assert len(bank.blocks) == before
     sensor = pipeline.sensor("press-7")
     assert sensor is not None
     assert sensor.events == 400
