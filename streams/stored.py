@@ -19,7 +19,7 @@ from learners import snapshot
 from schemas.errors import SnapshotError
 from schemas.settings import SensorSettings
 from streams.bank import bank
-from streams.sensor import Sensor, Stored, refit
+from streams.sensor import Sensor, Stored, refit, stored
 
 MAGIC: Final = b"DLP2"
 _NUMBER: Final = 8
@@ -30,7 +30,7 @@ _HEAD: Final = _TIME_AT + _NUMBER
 def write(sensor: Sensor, settings: SensorSettings, key: bytes) -> bytes:
     """Return the row of a sensor that is an object; what waits has rows of its own."""
     last = [n.to_bytes(_NUMBER, "big", signed=True) for n in (sensor.last_offset, sensor.last_ts)]
-    return MAGIC + b"".join(last) + snapshot.dumps(sensor.stored(settings), key)
+    return MAGIC + b"".join(last) + snapshot.dumps(stored(sensor, settings), key)
 
 
 def verify(row: bytes, key: bytes) -> None:
@@ -73,11 +73,11 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     """
     if row.startswith(bank.MAGIC):
         return bank.read(row, key, sensor_id, settings)
-    stored = snapshot.loads(snapshot_of(row), key)
-    assert isinstance(stored, Stored)
-    if (stored.values["last_offset"], stored.values["last_ts"]) != (last_offset(row), last_ts(row)):
+    found = snapshot.loads(snapshot_of(row), key)
+    assert isinstance(found, Stored)
+    if (found.values["last_offset"], found.values["last_ts"]) != (last_offset(row), last_ts(row)):
         raise SnapshotError("state: the last event of a row is not that of its snapshot")
-    return refit(stored, sensor_id, settings)
+    return refit(found, sensor_id, settings)
 
 
 def snapshot_of(row: bytes) -> bytes:
