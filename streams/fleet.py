@@ -12,9 +12,11 @@ All of it is a function of the order of events, and stored with the partition's 
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -25,6 +27,8 @@ from schemas.ids import derived_id, drift_event_id
 
 DETECTOR: Final = "fleet"
 _SECOND: Final = 1_000_000
+_CLOCK: Final = 3
+"""Openings whose times together say what time it is."""
 
 
 class _Opening(msgspec.Struct, array_like=True):
@@ -134,10 +138,10 @@ class Fleet:
         group = self._absorbing(drift.ts)
         if group is not None:
             return self._absorb(drift, group)
-        openings = self._note(drift)
-        if len(openings) < self._fewest or len(openings) < self._enough(drift.ts):
+        near = self._note(drift)
+        if len(near) < self._fewest or len(near) < self._enough(drift.ts, len(near)):
             return Taken([drift])
-        return self._tell(drift)
+        return self._tell(drift, near)
 
     def close(self, recovered: DriftEvent) -> Sequence[DriftEvent]:
         """Take a recovery that is not told for another reason; return what is told of the fleet."""
@@ -171,33 +175,52 @@ class Fleet:
         return last[0]
 
     def _note(self, drift: DriftEvent) -> dict[str, _Opening]:
-        """Note an opening, and forget those that are not of its time: a wrong clock passes."""
-        near = {
-            sensor_id: opening
-            for sensor_id, opening in self._state.openings.items()
-            if abs(drift.ts - opening.ts) <= self._window and sensor_id != drift.sensor_id
-        }
+        """Note an opening; return those of its time, and forget those of times that are over.
+
+        What time it is say the last three openings together: one wrong clock among them passes.
+        """
+        openings = self._state.openings
+        openings.pop(drift.sensor_id, None)
         since = drift.change_point or ChangePoint(ts=None, offset=None)
-        near[drift.sensor_id] = _Opening(
+        openings[drift.sensor_id] = _Opening(
             drift.ts, drift.signal, drift.direction, drift.diagnosis, since.ts, since.offset
         )
-        self._state.openings = near
+        near = self._around(drift.ts)
+        last = [opening.ts for opening in islice(reversed(openings.values()), _CLOCK)]
+        if len(last) == _CLOCK:
+            of_now = self._around(statistics.median_low(last))
+            self._state.openings = {
+                sensor_id: opening
+                for sensor_id, opening in openings.items()
+                if sensor_id in near or sensor_id in of_now
+            }
         return near
 
-    def _enough(self, ts: int) -> int:
+    def _around(self, ts: int) -> dict[str, _Opening]:
+        return {
+            sensor_id: opening
+            for sensor_id, opening in self._state.openings.items()
+            if abs(ts - opening.ts) <= self._window
+        }
+
+    def _enough(self, ts: int, found: int) -> int:
         """Return how many openings are many; counted anew when it matters, or is long ago."""
         state = self._state
         stale = state.counted_at is None or abs(ts - state.counted_at) > self._window
-        if stale or len(state.openings) >= state.needed:
+        if stale or found >= state.needed:
             active = self._active(ts - self._window)
             # 0.1 * 30 is a little more than 3.
             state.needed = max(self._fewest, math.ceil(round(self._share * active, 6)))
             state.counted_at = ts
         return state.needed
 
-    def _tell(self, drift: DriftEvent) -> Taken:
+    def _tell(self, drift: DriftEvent, openings: dict[str, _Opening]) -> Taken:
         state, source = self._state, drift.source
-        openings, state.openings = state.openings, {}
+        state.openings = {
+            sensor_id: opening
+            for sensor_id, opening in state.openings.items()
+            if sensor_id not in openings
+        }
         members = list(openings)
         signal = _most(opening.signal for opening in openings.values())[0]
         direction, of_direction = _most(opening.direction for opening in openings.values())

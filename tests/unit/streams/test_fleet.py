@@ -8,10 +8,15 @@ from typing import Any
 
 import pytest
 
+from schemas.codec import decode
+from schemas.events import DriftEvent
+from schemas.settings import Fleet as Chosen
 from schemas.settings import Settings
+from schemas.timestamps import MAX_US
 from streams.backtest import Backtest
+from streams.fleet import Fleet
 from streams.partitioner import partition_for
-from tests.pipelines import FAST, Partition, command, configured, reading
+from tests.pipelines import FAST, START, Partition, alert, command, configured, reading
 
 CALM, LENGTH = 80, 400
 """When a sensor changes, and how many events it has."""
@@ -235,3 +240,42 @@ def test_a_section_that_makes_no_sense_is_refused(key: str, value: Any) -> None:
 
     with pytest.raises(ConfigurationError, match=rf"^fleet\.{key}: "):
         load_settings(None, {f"fleet.{key}": value})
+
+
+# Clocks that are wrong.
+
+AHEAD = MAX_US // 1_000_000 - 1
+"""In the year 9999, in Unix seconds."""
+
+
+def opened(times: list[float]) -> list[bool]:
+    """Take the first drift of one sensor after another; tell which of them were of the fleet."""
+    fleet = Fleet(Chosen(window=60.0), active=lambda since: sum(ts * 1e6 >= since for ts in times))
+    found = []
+    for number, ts in enumerate(times):
+        source = {"topic": "driftline.sensors", "partition": 0, "offset": number}
+        raw = alert(
+            f"press-{number}", ts=ts, id=f"d-{number}", episode_id=f"e-{number}", source=source
+        )
+        taken = fleet.take(decode(raw, DriftEvent), opens=True)
+        found.append(any(event.detector == "fleet" for event in taken.told))
+    return found
+
+
+@pytest.mark.parametrize("wrong", [AHEAD, 0.0])
+@pytest.mark.parametrize("place", range(5))
+def test_one_wrong_clock_among_them_changes_nothing(place: int, wrong: float) -> None:
+    times: list[float] = [START + n for n in range(5)]
+    assert opened(times) == [False] * 4 + [True]
+    times.insert(place, wrong)
+    assert opened(times) == [False] * 5 + [True]
+
+
+def test_a_fleet_in_the_far_future_is_another_one() -> None:
+    now, ahead = [START + n for n in range(7)], [AHEAD + 0.0] * 5
+    assert opened([*ahead, *now]) == [*[False] * 4, True, *[False] * 4, True, False, False]
+
+
+def test_changes_of_another_time_are_forgotten_with_the_second_one_after_them() -> None:
+    later = START + 86_400.0
+    assert sum(opened([*[START + n for n in range(4)], later, later + 1, START + 5.0])) == 0
