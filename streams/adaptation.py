@@ -52,7 +52,12 @@ def on_alert(sensor: Sensor, drift: DriftEvent, context: Context) -> list[Messag
     messages: list[Message] = []
     for action in actions:
         if action == "retrain":
-            sensor.retrain_due = RetrainDue(_since(drift), drift.id, str(rule))
+            due = RetrainDue(_since(drift), drift.id, str(rule))
+            if sensor.retrain_due is None:
+                sensor.retrain_due = due
+            else:
+                # One that drifts again and again would never be retrained if each began anew.
+                sensor.retrain_next = due
         else:
             messages.append(
                 ControlEvent(
@@ -121,7 +126,7 @@ def after_learning(sensor: Sensor, context: Context) -> list[Message]:
         messages += _settle(sensor, promote=verdict == "promote", context=context)
     due = sensor.retrain_due
     if due is not None and due.examples >= policy.retrain_min_events:
-        sensor.retrain_due = None
+        sensor.retrain_due, sensor.retrain_next = sensor.retrain_next, None
         messages += _ask_for_retrain(sensor, due, context)
     return messages
 

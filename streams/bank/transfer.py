@@ -66,6 +66,7 @@ _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
         "candidate": None,
         "answered_request": None,
         "retrain_due": None,
+        "retrain_next": None,
     }
 )
 """What stands beside a row, as it is as long as nothing has happened."""

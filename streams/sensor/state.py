@@ -101,6 +101,8 @@ class Sensor:
     answered_request
         Id of the last retrain request whose model has come, or the digest of a model that nobody
         asked for: a repeated one is no news.
+    retrain_due, retrain_next
+        The batch retrain that waits for examples, and the one that is to wait after it.
     loosened
         By signal, where an operator called a drift event a false alarm.
     """
@@ -129,6 +131,7 @@ class Sensor:
     candidate: tuple[int, Learner] | None = None
     answered_request: str | None = None
     retrain_due: RetrainDue | None = None
+    retrain_next: RetrainDue | None = None
     observed: Observed | None = None
     loosened: dict[str, Loosened] = field(default_factory=dict)
     classes: ClassMetrics | None = None

@@ -339,6 +339,38 @@ def test_a_retrain_is_asked_for_once_enough_was_learned_since_the_change() -> No
     assert len(partition.written("retrain")) == 1
 
 
+def test_drift_upon_drift_does_not_put_a_retrain_off_for_ever() -> None:
+    partition = started(100, policy={"retrain_min_events": 80, "cooldown_events": 50})
+    for number in range(6):
+        offset = partition.sensor().last_offset
+        partition.feed(
+            "alerts", alert(id=f"d-{number}", change_point={"ts": START, "offset": offset})
+        )
+        go_on(partition, 60)
+        partition.restart()
+    asked = partition.written("retrain")
+    assert [(each["drift_event_id"], each["range"]["from_offset"]) for each in asked] == [
+        ("d-0", 99),
+        ("d-1", 159),
+        ("d-2", 219),
+        ("d-3", 279),
+    ]
+
+
+def test_a_drift_that_comes_while_a_retrain_waits_has_a_retrain_of_its_own() -> None:
+    partition = started(50, policy={"retrain_min_events": 80})
+    partition.feed("alerts", alert(change_point={"ts": START, "offset": 40}))
+    go_on(partition, 70)
+    partition.feed("alerts", alert(id="d-2", change_point={"ts": START, "offset": 110}))
+    go_on(partition, 89)
+    assert [each["drift_event_id"] for each in partition.written("retrain")] == ["d-1"]
+    go_on(partition, 1)
+    first, second = partition.written("retrain")
+    assert (first["drift_event_id"], first["range"]["from_offset"]) == ("d-1", 40)
+    assert (first["range"]["to_offset"], second["range"]["to_offset"]) == (130, 210)
+    assert (second["drift_event_id"], second["range"]["from_offset"]) == ("d-2", 110)
+
+
 def test_without_a_change_point_the_range_begins_at_the_event_that_fired() -> None:
     partition = started(50, policy={"retrain_min_events": 10})
     partition.feed("alerts", alert(change_point=None))
