@@ -122,6 +122,16 @@ def test_a_label_whose_event_never_comes_is_an_orphan() -> None:
     assert labels.drain_counts()["orphan"] == 1
 
 
+def test_labels_of_a_sensor_that_sends_no_event_are_bounded_in_number_not_in_age() -> None:
+    waiting = PendingLabels(max_pending=5, max_age=DAY)
+    for n in range(20):
+        assert waiting.label(f"b-{n}", n, ts=100 * n * DAY).outcome == "early"
+    assert waiting.drain_counts() == {"early": 20, "orphan": 15}
+    # The first event says what time it is.
+    waiting.add("b-19", {}, prediction=None, ts=2000 * DAY, offset=0)
+    assert waiting.drain_counts() == {"matched": 1, "orphan": 4}
+
+
 def test_one_event_with_a_date_in_the_far_future_expires_nothing() -> None:
     labels = waiting(max_age=30 * DAY)
     for minute in range(10):
