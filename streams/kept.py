@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+import structlog
 
 from learners.snapshot import dumps, loads, signing_key, verify
 from schemas import compiled
+from schemas.errors import SnapshotError
 from schemas.settings import Settings
 from streams import stored
 from streams.bank import bank as rows_of
@@ -27,10 +29,18 @@ from streams.bank.layout import bank_layout
 from streams.context import Context
 from streams.maintenance import Maintenance
 from streams.records import Record
-from streams.rows import PART_BYTES, join_parts, split_parts, whole_rows
-from streams.sensor import Sensor, new_sensor
+from streams.rows import (
+    PART_BYTES,
+    joined,
+    parts_by_name,
+    split_parts,
+    whole_rows,
+)
+from streams.sensor import Fit, Sensor, new_sensor
 
 Rows = list[tuple[bytes, bytes | None]]
+
+log = structlog.get_logger("driftline.kept")
 
 _AT_ONCE = 4096
 """Rows that are restored together: what they take meanwhile is little."""
@@ -124,7 +134,11 @@ class Kept:
             If a row was not signed with this deployment's key.
         """
         ids, values, others = whole_rows(rows)
-        for (kind, sensor_id, *rest), row in join_parts(others).items():
+        for name, parts in parts_by_name(others).items():
+            row = self._put_together(name, parts)
+            if row is None:
+                continue
+            kind, sensor_id, *rest = name
             if kind == "sensor":
                 ids.append(sensor_id.encode())
                 values.append(row)
@@ -135,6 +149,40 @@ class Kept:
         for first in range(0, len(ids), _AT_ONCE):
             some = slice(first, first + _AT_ONCE)
             self._restore_sensors(ids[some], values[some], len(ids) - first)
+
+    def _put_together(
+        self, name: tuple[str, ...], parts: Mapping[int, tuple[bytes, bytes]]
+    ) -> bytes | None:
+        """Return a row, None for what a crash has left of one.
+
+        A transaction writes all parts of a row or none. Without one, parts that two checkpoints
+        wrote may stand side by side: they are taken for not written.
+        """
+        whole = joined(parts)
+        if self._settings.guarantee == "exactly_once" or parts.keys() == {0}:
+            return whole
+        if self._is_genuine(name, whole):
+            return whole
+        # A row that has become smaller, and what its larger one has left behind it.
+        head = parts.get(0, (b"", b""))[1]
+        left = [number for number in parts if number or not self._is_genuine(name, head)]
+        self._deleted += [(parts[number][0], None) for number in left]
+        log.warning(
+            "what a crash has left of a row that was being written counts as not written",
+            partition=self._partition,
+            sensor=name[1],
+            row=name[0],
+            parts=left,
+        )
+        return None if 0 in left or 0 not in parts else head
+
+    def _is_genuine(self, name: tuple[str, ...], row: bytes) -> bool:
+        check = stored.verify if name[0] == "sensor" else verify
+        try:
+            check(row, self.key)
+        except SnapshotError:
+            return False
+        return True
 
     def _restore_sensors(self, ids: list[bytes], rows: list[bytes], expected: int) -> None:
         """Take over rows of sensors: into the bank if that is where they belong."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 import numpy as np
 import structlog
 
@@ -132,8 +133,18 @@ class Pipeline:
         rows = restored.rows
         parts = {key: rows[key] for key in rows if is_of_fleet(key)}
         for stored in join_parts(parts).values():
-            self.fleet.load(stored)
             self._fleet_bytes = len(stored)
+            try:
+                self.fleet.load(stored)
+            except msgspec.DecodeError:
+                if self._settings.guarantee == "exactly_once" or len(parts) == 1:
+                    raise
+                log.warning(
+                    "what a crash has left of a row that was being written counts as not written",
+                    partition=self._partition,
+                    row="fleet",
+                    parts=len(parts),
+                )
         self.kept.restore({k: rows[k] for k in rows if k not in parts} if parts else rows)
 
     def process(self, kind: str, records: Sequence[Record]) -> Counts:

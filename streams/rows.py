@@ -68,14 +68,26 @@ def whole_rows(rows: Mapping[bytes, bytes]) -> tuple[list[bytes], list[bytes], d
     return ids, values, rest
 
 
-def join_parts(rows: Mapping[bytes, bytes]) -> dict[tuple[str, ...], bytes]:
-    """Put rows together again, by the parts of their key."""
-    found: dict[tuple[str, ...], list[tuple[int, bytes]]] = {}
+def parts_by_name(
+    rows: Mapping[bytes, bytes],
+) -> dict[tuple[str, ...], dict[int, tuple[bytes, bytes]]]:
+    """Return key and value of each part of a row by its number, by the parts of the row's key."""
+    found: dict[tuple[str, ...], dict[int, tuple[bytes, bytes]]] = {}
     for raw_key, part in rows.items():
         key = orjson.loads(raw_key)
         number = key.pop() if isinstance(key[-1], int) else 0
-        found.setdefault(tuple(key), []).append((number, part))
-    return {key: b"".join(part for _, part in sorted(parts)) for key, parts in found.items()}
+        found.setdefault(tuple(key), {})[number] = raw_key, part
+    return {name: dict(sorted(parts.items())) for name, parts in found.items()}
+
+
+def joined(parts: Mapping[int, tuple[bytes, bytes]]) -> bytes:
+    """Put the parts of one row together."""
+    return b"".join(part for _, part in parts.values())
+
+
+def join_parts(rows: Mapping[bytes, bytes]) -> dict[tuple[str, ...], bytes]:
+    """Put rows together again, by the parts of their key."""
+    return {name: joined(parts) for name, parts in parts_by_name(rows).items()}
 
 
 def _parts(size: int) -> int:
