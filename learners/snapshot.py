@@ -80,16 +80,9 @@ def loads(data: bytes, key: bytes) -> Any:
     schemas.errors.SnapshotError
         If it is no snapshot, was changed, was signed with another key or by another River version.
     """
-    signed = _verified(data, key)
-    length = signed[0]
-    version = bytes(signed[1 : 1 + length]).decode()
-    if version != river.__version__:
-        raise SnapshotError(
-            f"snapshot: written with River {version}, but River {river.__version__} is installed:"
-            f" install river=={version}, or begin with an empty state"
-        )
+    pickled = _pickled(data, key)
     try:
-        return pickle.loads(signed[1 + length :])  # noqa: S301 - the signature was verified
+        return pickle.loads(pickled)  # noqa: S301 - the signature was verified
     except Exception as error:
         raise SnapshotError(
             f"snapshot: written by another version of Driftline ({type(error).__name__}: {error})"
@@ -97,14 +90,14 @@ def loads(data: bytes, key: bytes) -> Any:
 
 
 def verify(data: bytes, key: bytes) -> None:
-    """Check the signature of a snapshot without reading what is in it.
+    """Check the signature of a snapshot, and the version of River, without reading what is in it.
 
     Raises
     ------
     schemas.errors.SnapshotError
-        If it is no snapshot, was changed or was signed with another key.
+        If it is no snapshot, was changed, was signed with another key or by another River version.
     """
-    _verified(data, key)
+    _pickled(data, key)
 
 
 def digest(state: object) -> str | None:
@@ -167,8 +160,8 @@ def signing_key(state: State) -> bytes:
         raise ConfigurationError(field, str(path), allowed) from error
 
 
-def _verified(data: bytes, key: bytes) -> memoryview:
-    """Return what was signed."""
+def _pickled(data: bytes, key: bytes) -> memoryview:
+    """Return the pickle in a snapshot, if it may be read."""
     if len(data) <= _HEAD or data[: len(_MAGIC)] != _MAGIC:
         raise SnapshotError("snapshot: these bytes are not a snapshot of Driftline, or are cut")
     signed = memoryview(data)[_HEAD:]
@@ -177,7 +170,14 @@ def _verified(data: bytes, key: bytes) -> memoryview:
             "snapshot: the signature does not fit: it was changed, or signed with another key"
             " (state.signing_key or state.signing_key_file must be the same on every worker)"
         )
-    return signed
+    length = signed[0]
+    version = bytes(signed[1 : 1 + length]).decode()
+    if version != river.__version__:
+        raise SnapshotError(
+            f"snapshot: written with River {version}, but River {river.__version__} is installed:"
+            f" install river=={version}, or begin with an empty state"
+        )
+    return signed[1 + length :]
 
 
 def _signature(key: bytes, signed: bytes | memoryview) -> bytes:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -94,6 +95,11 @@ class Kept:
         The other forms, by sensor id.
     maintenance
         When sensors are being worked on.
+    begun_anew
+        Learners and detectors that began anew, since their stored sensor was configured otherwise;
+        a caller takes them away.
+    to_begin_anew
+        Those that are known to do so when their sensor is next seen.
     """
 
     def __init__(
@@ -105,6 +111,9 @@ class Kept:
         self.stored: dict[str, bytes] = {}
         self.waiting: dict[str, dict[str, bytes]] = {}
         self.maintenance = Maintenance(settings)
+        self.begun_anew = Counter[str]()
+        self.to_begin_anew = Counter[str]()
+        self._fits: dict[tuple[int, bytes], Fit] = {}
         self._settings = settings
         self._partition = partition
         self._compiled_is_ready = compiled_is_ready
@@ -195,12 +204,21 @@ class Kept:
                     banked[0].append(name)
                     banked[1].append(row)
                 else:
-                    stored.verify(row, self.key)
-                    self.stored[sensor_id] = row
+                    self._restore_stored(sensor_id, row)
         if self.bank is not None:
             for name, row in self.bank.restore(*banked, expected):
-                stored.verify(row, self.key)
-                self.stored[name.decode()] = row
+                self._restore_stored(name.decode(), row)
+
+    def _restore_stored(self, sensor_id: str, row: bytes) -> None:
+        stored.verify(row, self.key)
+        self.stored[sensor_id] = row
+        if row.startswith(rows_of.MAGIC):
+            settings = self._settings.for_sensor(sensor_id)
+            known = id(settings), rows_of.prints_of(row)
+            fit = self._fits.get(known)
+            if fit is None:
+                fit = self._fits[known] = rows_of.fit_of(row, settings)
+            self.to_begin_anew.update(fit.begun_anew)
 
     def take(self) -> Rows:
         """Return the rows that changed since the last call, deletions first."""
@@ -238,7 +256,7 @@ class Kept:
         number = self._row_of(sensor_id)
         if self.bank is not None and number >= 0:
             return self.bank.get(number)
-        return self._load(sensor_id).sensor if sensor_id in self.stored else None
+        return self._load(sensor_id)[0].sensor if sensor_id in self.stored else None
 
     def ids(self) -> Iterator[str]:
         """Yield the ids of all sensors."""
@@ -270,7 +288,8 @@ class Kept:
         number = self._row_of(sensor_id)
         new = number < 0 and sensor_id not in self.stored
         if self.bank is None or number < 0:
-            live = self._load(sensor_id)
+            live, fit = self._load(sensor_id)
+            self.begun_anew.update(fit.begun_anew)
             self._count += new
         else:
             live = Live(self.bank.get(number), self.context(sensor_id))
@@ -313,7 +332,7 @@ class Kept:
         """
         sensor_id, base = broken.sensor.sensor_id, broken.base
         if base is None:
-            live = self._load(sensor_id)
+            live, _ = self._load(sensor_id)
         elif base.startswith(rows_of.MAGIC):
             settings = broken.context.sensor_settings
             live = Live(rows_of.read(base, self.key, sensor_id, settings), broken.context)
@@ -400,14 +419,14 @@ class Kept:
     def _is_ordinary(self, sensor_id: str) -> bool:
         return self._all_are_ordinary or self._settings.for_sensor(sensor_id) is self._ordinary
 
-    def _load(self, sensor_id: str) -> Live:
+    def _load(self, sensor_id: str) -> tuple[Live, Fit]:
         """Read a sensor's row as it stood at the last checkpoint, or begin a new one."""
         context = self.context(sensor_id)
         row = self.stored.get(sensor_id)
         if row is None:
-            sensor = new_sensor(sensor_id, context.sensor_settings)
+            sensor, fit = new_sensor(sensor_id, context.sensor_settings), Fit()
         else:
-            sensor = stored.read(row, self.key, sensor_id, context.sensor_settings)
+            sensor, fit = stored.read(row, self.key, sensor_id, context.sensor_settings)
         for event_id, waiting in self.waiting.get(sensor_id, {}).items():
             sensor.pending.restore(event_id, loads(waiting, self.key))
-        return Live(sensor, context)
+        return Live(sensor, context), fit

@@ -35,6 +35,9 @@ ADAPTATION_ACTIONS: Final = (
 WITHHELD: Final = ("maintenance", "missing", "schema", "range", "stuck", "unit")
 """Why an event is kept from the model; of several reasons the first."""
 
+PARTS: Final = ("learner", "detectors")
+"""What of a sensor begins anew where its configuration has changed."""
+
 CHECKPOINT_OUTCOMES: Final = ("committed", "failed", "fenced")
 """How a checkpoint ended: durable, to be tried again, or refused because another worker owns it."""
 
@@ -107,6 +110,7 @@ class Metrics:
     absorbed: Counter
     adaptations: Counter
     evicted_sensors: Counter
+    begun_anew: Counter
     skipped: Counter
     checkpoints: Counter
     rebalances: Counter
@@ -163,6 +167,12 @@ class Metrics:
             evicted_sensors=counter(
                 "evicted_sensors", "Sensors forgotten since their partition was full."
             ),
+            begun_anew=counter(
+                "begun_anew",
+                "Learners and detectors of stored sensors that began anew, since they were stored "
+                "under another configuration or version.",
+                "part",
+            ),
             skipped=counter(
                 "skipped", "Replayed records skipped because their effects were already durable."
             ),
@@ -216,6 +226,8 @@ class Metrics:
             metrics.labels.labels(outcome)
         for action in ADAPTATION_ACTIONS:
             metrics.adaptations.labels(action)
+        for part in PARTS:
+            metrics.begun_anew.labels(part)
         for outcome in CHECKPOINT_OUTCOMES:
             metrics.checkpoints.labels(outcome)
         return metrics

@@ -78,6 +78,7 @@ class OwnedPartition:
         self._room.set()
         self._unsaved = 0
         self._saved: dict[str, int] = {}
+        self._told_of_new_beginnings = False
 
     async def open(self) -> None:
         """Fence earlier owners, then restore. Retries until `kafka.outage_timeout`.
@@ -106,6 +107,7 @@ class OwnedPartition:
             position=self._saved.get(self._settings.topic("sensors"), 0),
             seconds=round(seconds, 3),
         )
+        self._tell_of_new_beginnings(self.pipeline.kept.to_begin_anew)
 
     async def process(self, kind: str, records: Sequence[Record]) -> Counts | None:
         """Process a slice, once there is room for it.
@@ -121,6 +123,7 @@ class OwnedPartition:
         started = time.perf_counter()
         counts = self.pipeline.process(kind, records)
         counts.seconds = time.perf_counter() - started
+        self._tell_of_new_beginnings(counts.begun_anew)
         self._unsaved += len(records)
         if self._full() >= 1.0:
             self._room.clear()
@@ -161,6 +164,19 @@ class OwnedPartition:
     def position(self) -> Mapping[str, int]:
         """Next offset by topic that the last finished checkpoint holds."""
         return self._saved
+
+    def _tell_of_new_beginnings(self, found: Mapping[str, int]) -> None:
+        """Say once that what was learned of sensors is no longer of use."""
+        if found and not self._told_of_new_beginnings:
+            self._told_of_new_beginnings = True
+            log.warning(
+                "stored sensors begin anew when they next send something, since they were stored "
+                "under another configuration, or by another version of River or Driftline: "
+                "driftline_begun_anew_total counts them",
+                partition=self.number,
+                learners=found.get("learner", 0),
+                detectors=found.get("detectors", 0),
+            )
 
     def _full(self) -> float:
         """Return how much of what may wait for a checkpoint is waiting."""

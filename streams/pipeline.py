@@ -174,6 +174,9 @@ class Pipeline:
                 self._take_in(kind, record, counts)
                 position = record.offset + 1
         self.position[topic] = position
+        if self.kept.begun_anew:
+            counts.begun_anew = dict(self.kept.begun_anew)
+            self.kept.begun_anew.clear()
         if kind == "sensors" and records:
             self.last_timestamp = records[-1].timestamp
         return counts

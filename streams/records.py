@@ -89,6 +89,9 @@ class Counts:
     labels: dict[str, int] = field(default_factory=dict)
     drift_events: dict[tuple[str, str, str], int] = field(default_factory=dict)
     adaptations: dict[str, int] = field(default_factory=dict)
+    begun_anew: dict[str, int] = field(default_factory=dict)
+    """Learners and detectors of stored sensors that began anew, since they are configured otherwise
+    now, or by another version of River."""
     muted: int = 0
     absorbed: list[DriftEvent] = field(default_factory=list)
     """Drift events that are not told, since one of the fleet stands for them."""

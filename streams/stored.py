@@ -19,7 +19,7 @@ from learners import snapshot
 from schemas.errors import SnapshotError
 from schemas.settings import SensorSettings
 from streams.bank import bank
-from streams.sensor import Sensor, Stored, refit, stored
+from streams.sensor import Fit, Sensor, Stored, fit_of, refit, stored
 
 MAGIC: Final = b"DLP2"
 _NUMBER: Final = 8
@@ -34,15 +34,18 @@ def write(sensor: Sensor, settings: SensorSettings, key: bytes) -> bytes:
 
 
 def verify(row: bytes, key: bytes) -> None:
-    """Check the signature of a row without reading what is in it.
+    """Check the signature of a row, and the version of River, without reading what is in it.
 
     Raises
     ------
     SnapshotError
-        If it is none, was changed, or was written with another key.
+        If it is none, was changed, or was written with another key or by another River version.
     """
     if row.startswith(bank.MAGIC):
         bank.verified(row, key)
+        beside = bank.split(row)[1]
+        if beside:
+            snapshot.verify(beside, key)
     else:
         snapshot.verify(snapshot_of(row), key)
 
@@ -61,10 +64,15 @@ def last_ts(row: bytes) -> int:
     return int.from_bytes(row[_TIME_AT:_HEAD], "big", signed=True)
 
 
-def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
+def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> tuple[Sensor, Fit]:
     """Return the sensor of a row, made to fit settings that may have changed since.
 
     What waits for labels stands in other rows and is not in it yet.
+
+    Returns
+    -------
+    (Sensor, Fit)
+        The sensor, and what of it goes on.
 
     Raises
     ------
@@ -72,12 +80,12 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
         As `verify` does, and if the row's last event is not that of its snapshot.
     """
     if row.startswith(bank.MAGIC):
-        return bank.read(row, key, sensor_id, settings)
+        return bank.read(row, key, sensor_id, settings), bank.fit_of(row, settings)
     found = snapshot.loads(snapshot_of(row), key)
     assert isinstance(found, Stored)
     if (found.values["last_offset"], found.values["last_ts"]) != (last_offset(row), last_ts(row)):
         raise SnapshotError("state: the last event of a row is not that of its snapshot")
-    return refit(found, sensor_id, settings)
+    return refit(found, sensor_id, settings), fit_of(found, settings)
 
 
 def snapshot_of(row: bytes) -> bytes:

@@ -370,6 +370,8 @@ class Worker:
         metrics.absorbed.inc(len(counts.absorbed))
         for action, n in counts.adaptations.items():
             metrics.adaptations.labels(action).inc(n)
+        for part, n in counts.begun_anew.items():
+            metrics.begun_anew.labels(part).inc(n)
         metrics.evicted_sensors.inc(counts.adaptations.get("evict", 0))
         self._status.processed(counts)
 

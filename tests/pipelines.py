@@ -127,7 +127,14 @@ class Partition:
         self.counts.skipped += counts.skipped
         self.counts.muted += counts.muted
         self.counts.absorbed += counts.absorbed
-        for name in ("dead_letters", "labels", "drift_events", "adaptations", "withheld"):
+        for name in (
+            "dead_letters",
+            "labels",
+            "drift_events",
+            "adaptations",
+            "withheld",
+            "begun_anew",
+        ):
             total = getattr(self.counts, name)
             for what, n in getattr(counts, name).items():
                 total[what] = total.get(what, 0) + n

@@ -50,7 +50,7 @@ from streams.bank.transfer import (
     thaw_monitors,
     version_beside,
 )
-from streams.sensor import Sensor, fitted, new_sensor
+from streams.sensor import Fit, Sensor, fitted, new_sensor
 
 MAGIC: Final = b"DLR3"
 _SIGNATURE: Final = 16
@@ -574,6 +574,19 @@ def split(row: bytes) -> tuple[bytes, bytes]:
     return row[len(MAGIC) + _SIGNATURE : at], row[at:]
 
 
+def prints_of(row: bytes) -> bytes:
+    """Return what stands in a stored row for the settings that it was written under."""
+    return row[len(MAGIC) + _SIGNATURE : _HEAD]
+
+
+def fit_of(row: bytes, settings: SensorSettings) -> Fit:
+    """Return what of the sensor of a stored row goes on under these settings."""
+    prints = prints_of(row)
+    return Fit(
+        prints[:_PRINT] == learner_print(settings), prints[_PRINT:] == detectors_print(settings)
+    )
+
+
 def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
     """Return the sensor of a stored row, made to fit settings that may have changed since.
 
@@ -584,12 +597,11 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     """
     rest = verified(row, key)
     data = np.frombuffer(rest, np.uint8)
-    same_learner = rest[:_PRINT] == learner_print(settings)
-    same_detectors = rest[_PRINT : 2 * _PRINT] == detectors_print(settings)
+    fit = fit_of(row, settings)
     # A section that does not fit is not read; any layout will do for what is left of it.
     fitting = settings.model_copy(
-        update=({} if same_learner else {"learner": LearnerSettings()})
-        | ({} if same_detectors else {"detectors": Detectors()})
+        update=({} if fit.learner else {"learner": LearnerSettings()})
+        | ({} if fit.detectors else {"detectors": Detectors()})
     )
     layout = layout_of(fitting)
     assert layout is not None
@@ -599,16 +611,16 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     detectors_at = packing.section_end(data, learner_at)
     sensor = new_sensor(sensor_id, settings)
     thaw_counts(sensor, held)
-    if same_learner:
+    if fit.learner:
         packing.unpack_learner(data, learner_at, floats, held.contest)
         thaw_learner(sensor, held)
-    if same_detectors:
+    if fit.detectors:
         unpack_detectors(data, detectors_at, held, layout)
         thaw_monitors(sensor, held, settings)
     beside_it = split(row)[1]
     if beside_it:
         add_beside(sensor, held, loads(beside_it, key))
-    return fitted(sensor, settings, same_learner=same_learner, same_detectors=same_detectors)
+    return fitted(sensor, settings, fit)
 
 
 def unpack_detectors(data: Any, at: int, row: Row, layout: Layout) -> None:

@@ -16,12 +16,13 @@
 from streams.sensor.begin import new_sensor, try_out, untrained
 from streams.sensor.model import forget_error
 from streams.sensor.monitors import calibrate, loosen, monitor_of, strictness
-from streams.sensor.restore import Stored, detectors_text, fitted, refit, stored
+from streams.sensor.restore import Fit, Stored, detectors_text, fit_of, fitted, refit, stored
 from streams.sensor.scoring import Scored, learn_label, pass_by, score
 from streams.sensor.state import Challenge, Loosened, RetrainDue, Sensor
 
 __all__ = [
     "Challenge",
+    "Fit",
     "Loosened",
     "RetrainDue",
     "Scored",
@@ -29,6 +30,7 @@ __all__ = [
     "Stored",
     "calibrate",
     "detectors_text",
+    "fit_of",
     "fitted",
     "forget_error",
     "learn_label",

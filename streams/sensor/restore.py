@@ -57,6 +57,25 @@ def detectors_text(settings: SensorSettings) -> str:
     return f"{settings.detectors.model_dump_json()} {settings.budget.per_10k_events}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What of a stored sensor is configured as it was when it was stored, and so goes on."""
+
+    learner: bool = True
+    detectors: bool = True
+
+    @property
+    def begun_anew(self) -> tuple[str, ...]:
+        """What begins anew."""
+        return tuple(f.name for f in fields(self) if not getattr(self, f.name))
+
+
+def fit_of(stored: Stored, settings: SensorSettings) -> Fit:
+    """Return what of a stored sensor goes on under these settings."""
+    now = fingerprint(settings)
+    return Fit(*(stored.fingerprints[part] == now[part] for part in ("learner", "detectors")))
+
+
 def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
     """Return a stored sensor, made to fit the configuration as it is now.
 
@@ -73,20 +92,12 @@ def refit(stored: Stored, sensor_id: str, settings: SensorSettings) -> Sensor:
     sensor.pending.restore_head(stored.head)
     if stored.version < ROW_VERSION and settings.learner.task == "classification":
         sensor.monitors.pop("label", None)
-    now = fingerprint(settings)
-    return fitted(
-        sensor,
-        settings,
-        same_learner=stored.fingerprints["learner"] == now["learner"],
-        same_detectors=stored.fingerprints["detectors"] == now["detectors"],
-    )
+    return fitted(sensor, settings, fit_of(stored, settings))
 
 
-def fitted(
-    sensor: Sensor, settings: SensorSettings, *, same_learner: bool, same_detectors: bool
-) -> Sensor:
+def fitted(sensor: Sensor, settings: SensorSettings, fit: Fit) -> Sensor:
     """Make a restored sensor fit the configuration as it is now; see `refit`."""
-    if not same_learner:
+    if not fit.learner:
         sensor.champion.swap_in(untrained(settings))
         sensor.champion.previous = None
         sensor.candidate = None
@@ -94,10 +105,10 @@ def fitted(
         # Another task's labels are another kind of signal.
         drop(sensor, "label", "prediction")
         sensor.classes = None
-    if not same_detectors:
+    if not fit.detectors:
         sensor.monitors = {}
         sensor.seasons = {}
-    if not (same_learner and same_detectors):
+    if fit.begun_anew:
         sensor.observed = None
     sensor.episodes.quiet_events = settings.episodes.quiet_events
     sensor.episodes.cooldown_events = settings.episodes.cooldown

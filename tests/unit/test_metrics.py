@@ -18,6 +18,7 @@ NAMES = {
     "driftline_drift_events": "counter",
     "driftline_adaptations": "counter",
     "driftline_evicted_sensors": "counter",
+    "driftline_begun_anew": "counter",
     "driftline_skipped": "counter",
     "driftline_checkpoints": "counter",
     "driftline_rebalances": "counter",

@@ -26,7 +26,7 @@ from streams.changelog import Position, Restored
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
 from streams.records import Counts, FileRecord, Outgoing
-from streams.sensor import Sensor
+from streams.sensor import Fit, Sensor
 from streams.status import WorkerStatus
 from streams.worker import Worker
 from tests.chaos.verifier import first_difference
@@ -521,7 +521,9 @@ def test_rows_are_not_read_to_learn_who_was_silent(monkeypatch: pytest.MonkeyPat
     read: list[str] = []
     real = stored.read
 
-    def counted(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Sensor:
+    def counted(
+        row: bytes, key: bytes, sensor_id: str, settings: SensorSettings
+    ) -> tuple[Sensor, Fit]:
         read.append(sensor_id)
         return real(row, key, sensor_id, settings)
 
