@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+import tomli_w
 
 from schemas.errors import ConfigurationError, DriftlineError
 from schemas.settings import SensorSettings, Settings, load_settings
@@ -36,7 +37,16 @@ from streams.scoring import Score
 from streams.sensor import try_out
 from streams.windows import Windows
 
-__all__ = ["Data", "Outcome", "best_first", "combinations", "parse", "read_spec", "run"]
+__all__ = [
+    "Data",
+    "Outcome",
+    "best_first",
+    "combinations",
+    "configuration",
+    "parse",
+    "read_spec",
+    "run",
+]
 
 _OF_ALL_SENSORS: Final = frozenset(("fleet", "maintenance", "sensors"))
 SECTIONS: Final = tuple(
@@ -253,6 +263,21 @@ def best_first(outcomes: Iterable[Outcome]) -> list[Outcome]:
         return -(score.f1 or 0.0), score.false_alarms, delay, outcome.place
 
     return sorted(outcomes, key=rank)
+
+
+def configuration(settings: Settings) -> str:
+    """Return, as TOML, all that says how drift is found, as far as it is not the default."""
+    tree = settings.model_dump(mode="json", exclude_defaults=True, include=set(SECTIONS))
+    return tomli_w.dumps(_without_none(tree))
+
+
+def _without_none(tree: Any) -> Any:
+    """Leave out what TOML has no word for: what is not there is None too."""
+    if isinstance(tree, Mapping):
+        return {key: _without_none(value) for key, value in tree.items() if value is not None}
+    if isinstance(tree, list):
+        return [_without_none(value) for value in tree if value is not None]
+    return tree
 
 
 def _outcome(data: Data, place: int, values: Values, settings: Settings) -> Outcome:

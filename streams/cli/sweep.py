@@ -167,18 +167,14 @@ def _as_json(outcome: Outcome) -> dict[str, Any]:
 
 
 def _configuration(best: Outcome, made: Sequence[tuple[Values, Settings]]) -> str:
-    """All that says how drift is found and is not the default: no broker, no secret."""
-    from streams import toml
-    from streams.sweep import SECTIONS
+    from streams.sweep import configuration
 
-    settings = made[best.place][1]
-    tree = settings.model_dump(mode="json", exclude_defaults=True, include=set(SECTIONS))
     score = best.score
     return (
         f"# The best of {len(made):,} combinations: {score.hits} of {score.windows} windows hit, "
         f"{score.false_alarms:,} false alarms, F1 {scores.share(score.f1)}.\n"
         "# On data that it was not chosen on it will do worse.\n\n"
-    ) + toml.dumps(tree)
+    ) + configuration(made[best.place][1])
 
 
 @contextmanager

@@ -7,20 +7,16 @@ import random
 import signal
 import threading
 import time
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from schemas.errors import ConfigurationError, DriftlineError
 from schemas.settings import SensorSettings, Settings, load_settings
-from streams import toml
 from streams.backtest import Backtest
 from streams.comparison import Recording
 from streams.files import Columns
@@ -32,6 +28,7 @@ from streams.sweep import (
     _deaf_to_ctrl_c,
     best_first,
     combinations,
+    configuration,
     parse,
     read_spec,
     run,
@@ -244,37 +241,26 @@ def test_a_sweep_that_nobody_waits_for_leaves_no_process_behind(data: Data) -> N
     assert active_children() == others
 
 
-names = st.text(st.characters(codec="utf-8"), max_size=8)
-scalars = (
-    st.booleans()
-    | st.integers(-(2**60), 2**60)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | names
-)
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(names, inner, max_size=3)
-)
-
-
-@given(st.dictionaries(names, values, max_size=4))
-def test_toml_that_is_written_is_read_as_it_was(tree: Mapping[str, Any]) -> None:
-    assert without_empty(tomllib.loads(toml.dumps(tree))) == without_empty(tree)
-
-
-def without_empty(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out tables of nothing: no configuration tells them from tables that are not there."""
-    kept = {k: without_empty(v) if isinstance(v, Mapping) else v for k, v in tree.items()}
-    return {k: v for k, v in kept.items() if v != {}}
-
-
 def test_a_configuration_that_is_written_is_the_same_when_it_is_read(tmp_path: Path) -> None:
     given = {
         "detectors.value": ["page-hinkley", "kswin"],
         "detectors.params.kswin.alpha": 1e-05,
         "learner.model": {"class": "river.time_series.HoltWinters", "params": {"alpha": 0.3}},
+        "hygiene.range": {"value": [-40, 125], "feature:Wärme *": [0, 1]},
+        "sensors": [{"match": 'a "press"', "detectors": {"value": None, "warmup": 50}}],
+        "maintenance": [
+            {"match": "*", "from": "2026-01-05T12:00:00Z", "until": "2026-01-05T13:00:00Z"}
+        ],
     }
     settings = load_settings(None, given)
-    tree = settings.model_dump(mode="json", exclude_defaults=True)
     path = tmp_path / "written.toml"
-    path.write_text(toml.dumps(tree))
-    assert load_settings(path) == settings
+    path.write_text(configuration(settings), encoding="utf-8")
+    read = load_settings(path)
+    assert read.sensors[0].detectors == {"warmup": 50}
+    for section in set(SECTIONS) - {"sensors"}:
+        assert getattr(read, section) == getattr(settings, section)
+
+
+def test_no_broker_and_no_secret_is_written() -> None:
+    given = {"kafka.sasl_password": "hush", "http.port": 0, "detectors.warmup": 50}
+    assert configuration(load_settings(None, given)) == "[detectors]\nwarmup = 50\n"
