@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import orjson
 import typer
 
 from schemas.errors import ConfigurationError, DriftlineError
-from schemas.timestamps import format_timestamp, parse_timestamp
+from schemas.timestamps import format_timestamp
+from streams.cli.alert_topic import (
+    ID_SHOWN,
+    Alert,
+    acknowledged_ids,
+    find_alert,
+    parsed,
+    read_alerts,
+    show,
+)
 from streams.cli.options import Config, Json, SensorId, Set, duration, load, moment, now
-from streams.cli.output import emit, printable, say
+from streams.cli.output import emit, say
 
 if TYPE_CHECKING:
     from schemas.settings import Settings
 
 app = typer.Typer(help="Read the drift events, and answer them.", rich_markup_mode=None)
-
-_ID_SHOWN = 12
-_SHORTEST_ID = 6
-_STYLES = {"drift": "bold red", "warning": "yellow", "recovered": "green"}
 
 Sensor = Annotated[str | None, typer.Option(metavar="ID", help="Only this sensor.")]
 Kind = Annotated[
@@ -34,27 +36,6 @@ By = Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.")]
 
 _WITHOUT_THRESHOLD = ("stuck", "range", "rate", "schema")
 """Checks that know a fault by what it is, not by how far it goes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """A drift event as it stands on the topic."""
-
-    raw: bytes
-    event: dict[str, Any]
-
-    @property
-    def ts(self) -> int:
-        """Time of the event that fired, in microseconds."""
-        return parse_timestamp(self.event["ts"])
-
-    def fits(self, sensor: str | None, kind: str | None, since: int | None = None) -> bool:
-        """Tell whether it passes the filters; None lets everything pass."""
-        return (
-            (sensor is None or self.event["sensor_id"] == sensor)
-            and (kind is None or self.event["kind"] == kind)
-            and (since is None or self.ts >= since)
-        )
 
 
 @app.command("list")
@@ -86,7 +67,7 @@ def list_(
     start = None if since is None else moment("--since", since)
     found = [alert for alert in read_alerts(settings) if alert.fits(sensor, kind, start)]
     found.sort(key=lambda alert: alert.ts)
-    acknowledged = {} if json else _acknowledged(settings)
+    acknowledged = {} if json else acknowledged_ids(settings)
     for alert in found[-limit:] if limit else found:
         show(alert, json=json, acknowledged=acknowledged.get(alert.event["id"]))
 
@@ -124,13 +105,13 @@ def tail(
         )
         latest: deque[Alert] = deque(maxlen=lines)
         # Up to here it is history; it is sorted, since partitions come one after the other.
-        history = _parsed(until_end(consumer, topic, len(partitions)))
+        history = parsed(until_end(consumer, topic, len(partitions)))
         latest.extend(
             sorted((a for a in history if a.fits(sensor, kind)), key=lambda alert: alert.ts)
         )
         for alert in latest:
             show(alert, json=json)
-        for alert in _parsed(follow(consumer)):
+        for alert in parsed(follow(consumer)):
             if alert.fits(sensor, kind):
                 show(alert, json=json)
 
@@ -158,7 +139,7 @@ def ack(
     _control(
         settings,
         json,
-        f"acknowledged {alert['id'][:_ID_SHOWN]} of {alert['sensor_id']}",
+        f"acknowledged {alert['id'][:ID_SHOWN]} of {alert['sensor_id']}",
         command="ack",
         sensor_id=alert["sensor_id"],
         alert_id=alert["id"],
@@ -266,98 +247,6 @@ def feedback(
             reason=reason,
             by=by,
         )
-
-
-def read_alerts(settings: Settings) -> Iterator[Alert]:
-    """Every drift event on the alerts topic, in the order of partition and offset."""
-    from streams.cli.kafka import read_to_end
-
-    return _parsed(read_to_end(settings, settings.topic("alerts")))
-
-
-def find_alert(settings: Settings, alert_id: str, *, episodes: bool = False) -> dict[str, Any]:
-    """The drift event of that id, or the only one whose id begins so.
-
-    Parameters
-    ----------
-    settings
-        Of the deployment.
-    alert_id
-        The id, or how it begins.
-    episodes
-        Whether it may be that of an episode: its first drift then, or its first warning.
-
-    Raises
-    ------
-    ConfigurationError
-        It is too short, or several begin so.
-    DriftlineError
-        There is none.
-    """
-    if len(alert_id) < _SHORTEST_ID:
-        raise ConfigurationError("ID", alert_id, f"at least {_SHORTEST_ID} characters of an id")
-    found: dict[str, dict[str, Any]] = {}
-    for alert in read_alerts(settings):
-        event = alert.event
-        if event["id"].startswith(alert_id):
-            found[event["id"]] = event
-        elif episodes and event["episode_id"].startswith(alert_id):
-            told = found.get(event["episode_id"])
-            if told is None or (told["kind"] == "warning" and event["kind"] == "drift"):
-                found[event["episode_id"]] = event
-    if not found:
-        raise DriftlineError(f"ID: no alert on {settings.topic('alerts')} begins with {alert_id}")
-    if len(found) > 1:
-        raise ConfigurationError("ID", alert_id, f"more of it: {len(found)} alerts begin so")
-    return next(iter(found.values()))
-
-
-def show(alert: Alert, *, json: bool, acknowledged: str | None = None) -> None:
-    """Write one alert: as it stands, or in plain words and with its acknowledgement."""
-    if json:
-        emit(alert.raw)
-        return
-    from streams.web.words import describe, strongest
-
-    event = alert.event
-    why = strongest(event)
-    why = f"{why[0].upper()}{why[1:]}. " if why else ""
-    say(
-        f"{event['ts']}  {event['kind']:<9}  {event['severity']:<6}  "
-        f"{printable(event['sensor_id'])}  {printable(describe(event))} "
-        f"{printable(why)}({event['detector']} on {printable(event['signal'])})  "
-        f"{event['id'][:_ID_SHOWN]}"
-        f"{f'  {printable(acknowledged)}' if acknowledged else ''}",
-        style="dim" if acknowledged else _STYLES.get(event["kind"]),
-    )
-
-
-def _parsed(messages: Iterable[Any]) -> Iterator[Alert]:
-    for message in messages:
-        raw = message.value()
-        if raw is not None:
-            yield Alert(raw, orjson.loads(raw))
-
-
-def _acknowledged(settings: Settings) -> dict[str, str]:
-    """By id of the drift event: that it was acknowledged, by whom and when."""
-    from streams.cli.kafka import read_to_end
-
-    commands = (
-        orjson.loads(message.value())
-        for message in read_to_end(
-            settings,
-            settings.topic("control"),
-            lambda message: b'"ack"' in (message.value() or b""),
-        )
-    )
-    return {
-        c["alert_id"]: "acknowledged"
-        + (f" by {c['by']}" if c.get("by") else "")
-        + (f" at {c['ts']}" if c.get("ts") else "")
-        for c in commands
-        if c.get("command") == "ack" and c.get("alert_id")
-    }
 
 
 def _back(consumer: Any, topic: str, partition: int, lines: int) -> int:

@@ -201,7 +201,7 @@ def _run(
 ) -> int:
     """Print the drift events and what they come to; return the number of dead letters."""
     from streams.cli import scores
-    from streams.cli.alerts import Alert, show
+    from streams.cli.alert_topic import Alert, show
     from streams.comparison import Recording
 
     recording = None if windows is None else Recording(windows, readings=True)

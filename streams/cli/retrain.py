@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from schemas.errors import ConfigurationError, DriftlineError
-from streams.cli.alerts import find_alert, read_alerts
+from streams.cli.alert_topic import find_alert, read_alerts
 from streams.cli.options import Config, Json, SensorId, Set, load, now
 from streams.cli.output import emit, say
 
