@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from river.drift.binary import HDDMA
 
-from detectors.base import Allowed, RiverBitDetector
+from detectors.base import Allowed
+from detectors.hddm import Hddm
 
 
-class HddmA(RiverBitDetector):
+class HddmA(Hddm):
     """Drift detection by Hoeffding's bound on the average of errors (1) and right answers (0).
 
     Best suited to abrupt changes of the error rate. By default it sees a rising rate only.
@@ -73,8 +74,8 @@ class HddmA(RiverBitDetector):
             )
         )
 
-    def _comparison(self) -> tuple[float, float] | None:
-        """Distance of the mean from its cut point, and the bound, on the side nearest to it."""
+    def _comparisons(self) -> list[tuple[float, float]]:
+        """Distance of the mean from its cut point, and Hoeffding's bound of it."""
         river = self._river
         mean = river._z
         cuts = [(river._x_min, 1.0)]
@@ -86,16 +87,4 @@ class HddmA(RiverBitDetector):
                 m = (mean.n - cut.n) / cut.n * (1.0 / mean.n)
                 bound = math.sqrt(m / 2 * math.log(2.0 / river.drift_confidence))
                 compared.append((sign * float(mean.get() - cut.get()), bound))
-        return max(compared, key=lambda pair: pair[0] - pair[1], default=None)
-
-    @property
-    def score(self) -> float | None:
-        """Distance of the mean from its best level; none while the mean is at its best."""
-        compared = self._comparison()
-        return None if compared is None else compared[0]
-
-    @property
-    def threshold(self) -> float | None:
-        """Hoeffding's bound of that distance; none while the mean is at its best."""
-        compared = self._comparison()
-        return None if compared is None else compared[1]
+        return compared

@@ -8,10 +8,11 @@ from typing import ClassVar
 
 from river.drift.binary import HDDMW
 
-from detectors.base import Allowed, RiverBitDetector
+from detectors.base import Allowed
+from detectors.hddm import Hddm
 
 
-class HddmW(RiverBitDetector):
+class HddmW(Hddm):
     """Drift detection by McDiarmid's bound on an exponentially weighted mean of errors.
 
     Best suited to gradual changes of the error rate. By default it sees a rising rate only.
@@ -79,8 +80,8 @@ class HddmW(RiverBitDetector):
             )
         )
 
-    def _comparison(self) -> tuple[float, float] | None:
-        """Distance of the newer weighted mean from the older one, and its bound."""
+    def _comparisons(self) -> list[tuple[float, float]]:
+        """Distance of the newer weighted mean from the older one, and McDiarmid's bound of it."""
         river = self._river
         pairs = [(river._s1_incr, river._s2_incr)]
         if river.two_sided_test:
@@ -90,16 +91,4 @@ class HddmW(RiverBitDetector):
             if low.is_init and high.is_init:
                 spread = (low.ibc + high.ibc) * math.log(1 / river.drift_confidence)
                 compared.append((float(high.ewma - low.ewma), math.sqrt(spread / 2)))
-        return max(compared, key=lambda pair: pair[0] - pair[1], default=None)
-
-    @property
-    def score(self) -> float | None:
-        """Distance of the weighted mean from its best level; none while it is at its best."""
-        compared = self._comparison()
-        return None if compared is None else compared[0]
-
-    @property
-    def threshold(self) -> float | None:
-        """McDiarmid's bound of that distance; none while the mean is at its best."""
-        compared = self._comparison()
-        return None if compared is None else compared[1]
+        return compared

@@ -47,7 +47,7 @@ def stricter(
     detectors
         Name and parameters of each, as `detectors.defaults.with_defaults` gives them.
     factor
-        At least 1; 1 changes nothing.
+        Above 0; 1 changes nothing, and below 1 the limits are nearer.
 
     Examples
     --------

@@ -36,8 +36,9 @@ from learners.base import (
     followed,
     magnitude_fits,
 )
-from learners.forecast import DEFAULT, Forecast
+from learners.forecast import Forecast
 from learners.metrics import FADING, Prequential
+from learners.river_model import LINEAR
 from schemas.compiled import inlined
 
 __all__ = [
@@ -230,7 +231,7 @@ def bankable(learner: Learner) -> bool:
     configuration = learner.configuration
     return (
         type(learner) is Forecast
-        and configuration.model in (None, DEFAULT)
+        and configuration.model in (None, LINEAR)
         and configuration.target is None
     )
 

@@ -11,7 +11,7 @@ whose prediction is far larger than anything seen lately is replaced by an untra
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from learners import river_model
 from learners.base import (
@@ -30,13 +30,6 @@ from learners.base import (
 from schemas.errors import ConfigurationError
 
 __all__ = ["Forecast"]
-
-DEFAULT: Final = river_model.canonical(
-    [
-        {"class": "river.preprocessing.StandardScaler"},
-        {"class": "river.linear_model.LinearRegression"},
-    ]
-)
 
 
 class Forecast(Learner):
@@ -75,7 +68,7 @@ class Forecast(Learner):
         self._lags: tuple[float, ...] = ()
         self._largest = 0.0
         self._next: float | None = None
-        self._spec = configuration.model or DEFAULT
+        self._spec = configuration.model or river_model.LINEAR
         self._model = river_model.new(self._spec, configuration.seed)
         self._keeps_series = river_model.is_forecaster(self._model)
         if not self._keeps_series and not river_model.is_regressor(self._model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from learners import river_model
 from learners.base import (
@@ -22,13 +22,6 @@ from learners.features import Encoder
 from schemas.errors import ConfigurationError, InvalidMessage
 
 __all__ = ["Regression"]
-
-DEFAULT: Final = river_model.canonical(
-    [
-        {"class": "river.preprocessing.StandardScaler"},
-        {"class": "river.linear_model.LinearRegression"},
-    ]
-)
 
 
 class Regression(Learner):
@@ -52,7 +45,7 @@ class Regression(Learner):
         super().__init__(configuration)
         self._encoder = Encoder(one_hot=True)
         self._largest = 0.0
-        self._spec = configuration.model or DEFAULT
+        self._spec = configuration.model or river_model.LINEAR
         self._model = river_model.new(self._spec, configuration.seed)
         if not river_model.is_regressor(self._model):
             raise ConfigurationError(

@@ -23,6 +23,7 @@ from schemas.errors import ConfigurationError, UnknownKey, nearest
 from schemas.settings import ModelSpec
 
 __all__ = [
+    "LINEAR",
     "Estimator",
     "Spec",
     "build",
@@ -262,3 +263,12 @@ def _public(module: Any) -> list[str]:
 def reason(error: Exception) -> str:
     """What went wrong inside River, in a few words."""
     return f"{type(error).__name__}: {error}"
+
+
+LINEAR: Final = canonical(
+    [
+        {"class": "river.preprocessing.StandardScaler"},
+        {"class": "river.linear_model.LinearRegression"},
+    ]
+)
+"""The default for numbers."""
