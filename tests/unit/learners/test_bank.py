@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from learners import bank, create
 from learners.base import Configuration, Learner
-from learners.forecast import DEFAULT, Forecast
+from learners.forecast import Forecast
 from learners.metrics import Prequential
+from learners.river_model import LINEAR
 from learners.snapshot import digest
 from schemas.compiled import AVAILABLE, compiled
 from schemas.settings import LearnerSettings
@@ -303,7 +304,7 @@ def test_a_learner_healed_of_an_exception_is_not_put_in_a_row() -> None:
     [
         (Configuration(), True),
         (Configuration(lags=8, seed=3), True),
-        (Configuration(model=DEFAULT), True),
+        (Configuration(model=LINEAR), True),
         (Configuration(target="temperature"), False),
         (Configuration(model='{"class":"river.linear_model.PARegressor"}'), False),
     ],
