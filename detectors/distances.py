@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from detectors.signal import Statistics
+from detectors.moments import Statistics
 
 __all__ = ["Distances", "of_bins", "of_categories", "of_normals"]
 

@@ -9,10 +9,11 @@ from typing import Final, Literal
 
 from detectors.distances import Distances, of_categories, of_normals
 from detectors.histogram import SIGNIFICANT, Categories, Histogram
+from detectors.moments import Statistics
 from detectors.observed import Facts, Observed
-from detectors.signal import Finding, Position, SignalMonitor, Statistics
+from detectors.signal import Finding, Position, SignalMonitor
 
-__all__ = ["MOST", "Evidence", "Subject", "evidence_for", "facts_of", "suspected"]
+__all__ = ["MOST", "Evidence", "Subject", "evidence_for", "facts_of"]
 
 Subject = Literal["value", "feature", "error", "label", "prediction", "missing"]
 Method = Literal["histogram", "categories", "normal"]
@@ -72,17 +73,6 @@ class Evidence:
     moved: bool
     change_point: Position | None = None
     first_moved: bool = False
-
-
-def suspected(monitor: SignalMonitor | None) -> tuple[Position, Statistics, Statistics] | None:
-    """Return the change that a monitor suspects now: since when, before it and since; or None."""
-    if monitor is None:
-        return None
-    side = monitor._up if monitor._up.sum >= monitor._down.sum else monitor._down
-    before, since = side.before.statistics(), side.since.statistics()
-    if side.sum == 0.0 or side.began is None or before is None or since is None:
-        return None
-    return side.began, before, since
 
 
 def evidence_for(
@@ -153,12 +143,12 @@ def facts_of(
 
 def _value_moved(monitor: SignalMonitor | None) -> bool | None:
     """Tell whether a value's mean has moved by enough for its errors to come from that."""
-    found = suspected(monitor)
+    found = None if monitor is None else monitor.suspected
     if monitor is None or found is None:
         return None
     _, before, since = found
     shift = abs(since.mean - before.mean)
-    reference = monitor._reference
+    reference = monitor.measure
     # Of dependent values fewer count: the scale is their standard deviation made wider.
     scale = before.std if reference is None else max(reference.scale, before.std)
     sure = min(_STANDARD_ERRORS * scale / math.sqrt(since.n), _OUT_OF_RANGE * before.std)
@@ -167,7 +157,7 @@ def _value_moved(monitor: SignalMonitor | None) -> bool | None:
 
 def _came_along(monitor: SignalMonitor | None, after: Statistics | None) -> bool:
     """Tell whether a mean has moved since the change of another signal: too few values to count."""
-    found = suspected(monitor)
+    found = None if monitor is None else monitor.suspected
     if found is None or after is None or not _value_moved(monitor):
         return False
     return abs(found[2].n - after.n) <= max(_FEWEST, after.n // 4)
@@ -191,7 +181,8 @@ def _of_inputs(
         )
         point = points.get(signal)
         if moved and point is None:
-            change = suspected(monitors.get(signal))
+            monitor = monitors.get(signal)
+            change = None if monitor is None else monitor.suspected
             point = None if change is None else change[0]
         entries.append(
             Evidence(
@@ -230,10 +221,10 @@ def _of_finding(signal: str, finding: Finding) -> Evidence | None:
 
 
 def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None:
-    change = suspected(monitor)
+    change = None if monitor is None else monitor.suspected
     if change is None or change[2].n < _FEWEST or change[1].n < _FEWEST:
         return None
-    reference = None if monitor is None else monitor._reference
+    reference = None if monitor is None else monitor.measure
     # Of dependent values fewer count.
     wider = 1.0 if reference is None or not reference.std else reference.scale / reference.std
     entry = _of_two(signal, change[1], change[2], wider)

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from detectors.signal import QUICK, Statistics
+from detectors.moments import Statistics
+from detectors.signal import QUICK
 
 __all__ = [
     "INTEGERS",
@@ -48,6 +49,9 @@ below this in 99 of 100 days."""
 
 HALF: Final = 0.5
 """The part of a change that the hours before it leave unexplained, if it is one."""
+
+SLOPES: Final = 1.5
+"""Standard errors that the difference of two hours must come to before it says what comes next."""
 
 FEW: Final = 500
 """Events of a day that are worth waiting for."""
@@ -303,6 +307,9 @@ class Season:
         if not (known >> last) & 1 or not (known >> one_before) & 1:
             return True
         slope = self.floats[last] - self.floats[one_before]
+        events_an_hour = max(after.n * HOUR / (until - since), 1.0)
+        if abs(slope) < SLOPES * math.sqrt(2.0 * self.floats[WITHIN] / events_an_hour):
+            return False
         hours = ((since + until) / 2 - (hour - 0.5) * HOUR) / HOUR
         left = after.mean - (self.floats[last] + slope * hours)
         moved = after.mean - before.mean

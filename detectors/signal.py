@@ -11,6 +11,7 @@ from typing import Literal
 from detectors.base import LARGEST, Detector
 from detectors.calibration import Reference, reference_of
 from detectors.excursions import FIRST, HIGHEST, REACH, Excursions, next_due
+from detectors.moments import Moments, Statistics
 from detectors.registry import Parameter, create
 from schemas.errors import ConfigurationError
 
@@ -28,14 +29,16 @@ far is far. Rare ones among zeros stay below the limit, a new constant passes it
 QUICK = 300_000_000
 """Microseconds within which the time of day changes little."""
 
-PART = 0.6
-"""The part of a move that a line has before it is noticed is not above the other one."""
-SURE = 4.0
-"""Standard errors that a slope must come to, had a line led here, for its absence to tell."""
+SURE = 7.0
+"""Standard errors that a slope must come to, had a straight line led here, for it to tell."""
+STEP = 0.3
+LINE = 0.8
+"""Up to which part of that slope a change is a step, and from which on a line. Noise before the
+change that is taken for a part of it makes a step look like a line, less and less as it goes on."""
 
 WAIT = 1.5
 UNDECIDED = 0.8
-"""Where neither is clear, a limit is raised by `WAIT`, as long as it is below
+"""Where neither is clear, a limit is multiplied by `WAIT`, as long as it is below
 this part of the highest one."""
 
 ALLOWANCE = 0.5
@@ -85,15 +88,6 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
-    """Count, mean and sample standard deviation, in the signal's own unit."""
-
-    n: int
-    mean: float
-    std: float
-
-
-@dataclass(frozen=True, slots=True)
 class Finding:
     """What one detector found at one event.
 
@@ -124,29 +118,6 @@ class Finding:
     after: Statistics | None
 
 
-class _Moments:
-    """Count, mean and sum of squared deviations (Welford)."""
-
-    __slots__ = ("m2", "mean", "n")
-
-    def __init__(self, n: int = 0, mean: float = 0.0, m2: float = 0.0) -> None:
-        self.n = n
-        self.mean = mean
-        self.m2 = m2
-
-    def add(self, x: float) -> None:
-        self.n = n = self.n + 1
-        delta = x - self.mean
-        self.mean = mean = self.mean + delta / n
-        self.m2 += delta * (x - mean)
-
-    def statistics(self) -> Statistics | None:
-        if self.n == 0:
-            return None
-        std = math.sqrt(self.m2 / (self.n - 1)) if self.n > 1 else 0.0
-        return Statistics(self.n, self.mean, std)
-
-
 class _Side:
     """One side of the CUSUM: its sum, and what has come since the sum last left zero."""
 
@@ -158,18 +129,18 @@ class _Side:
     def clear(self) -> None:
         self.sum = 0.0
         self.began: Position | None = None
-        self.before = _Moments()
-        self.since = _Moments()
+        self.before = Moments()
+        self.since = Moments()
         self.tilt = 0.0
 
     def add(self, x: float) -> None:
         self.since.add(x)
         self.tilt += self.since.n * x
 
-    def begin(self, at: Position, seen: _Moments) -> None:
+    def begin(self, at: Position, seen: Moments) -> None:
         self.began = at
-        self.before = _Moments(seen.n, seen.mean, seen.m2)
-        self.since = _Moments()
+        self.before = Moments(seen.n, seen.mean, seen.m2)
+        self.since = Moments()
         self.tilt = 0.0
 
     def slope(self, scale: float) -> tuple[float, float]:
@@ -183,14 +154,14 @@ class _Side:
         Returns
         -------
         (float, float)
-            The slope, about 0 after a step; and what it would be, at least, had a line led here.
+            The slope, about 0 after a step; and what it would be had a straight line led here.
         """
         n, moved = self.since.n, self.since.mean - self.before.mean
         if n < 2:
             return 0.0, 0.0
         along = self.tilt - self.since.mean * n * (n + 1) / 2.0
         errors = along / (scale * math.sqrt(n * (n * n - 1) / 12.0))
-        return math.copysign(1.0, moved) * errors, PART * abs(moved) / scale * math.sqrt(n / 3.0)
+        return math.copysign(1.0, moved) * errors, abs(moved) / scale * math.sqrt(n / 3.0)
 
 
 class _Attached:
@@ -335,7 +306,7 @@ class SignalMonitor:
         self._reach = Z_LIMIT
         self._beyond = 0
         self._wild = False
-        self._seen = _Moments()
+        self._seen = Moments()
         self._up = _Side()
         self._down = _Side()
         calibrates = any(attached.excursions is not None for attached in self._attached)
@@ -375,17 +346,12 @@ class SignalMonitor:
     @property
     def usual(self) -> Statistics | None:
         """The values since the reference began to be taken, wild ones limited; None if none."""
-        return self._seen.statistics()
+        return self._seen.known
 
     @property
     def outliers_in_warmup(self) -> int:
         """Values that the present reference leaves out as wild."""
         return self._reference.outliers if self._reference else 0
-
-    @property
-    def warming_up(self) -> bool:
-        """Whether there is no reference yet, so that `clip` limits nothing."""
-        return self._reference is None
 
     @property
     def wild_in_warmup(self) -> bool:
@@ -398,19 +364,30 @@ class SignalMonitor:
         return tuple(attached.detector for attached in self._attached)
 
     @property
-    def shift(self) -> float | None:
-        """How far the mean has moved since the change point now suspected, in standard errors.
+    def suspected(self) -> tuple[Position, Statistics, Statistics] | None:
+        """The change that is suspected now: since when, before it and since; None if none is."""
+        side = self._side
+        before, since = side.before.known, side.since.known
+        if side.sum == 0.0 or side.began is None or before is None or since is None:
+            return None
+        return side.began, before, since
 
-        None while nothing is suspected or the spread before it is not known.
-        """
-        side = self._up if self._up.sum >= self._down.sum else self._down
-        if side.sum == 0.0 or side.since.n == 0 or side.before.n < 2:
-            return None
-        before = side.before
-        std = math.sqrt(before.m2 / (before.n - 1))
-        if std == 0.0:
-            return None
-        return (side.since.mean - before.mean) / std * math.sqrt(side.since.n)
+    @property
+    def measure(self) -> Reference | None:
+        """What the signal is measured against now; see `reference`."""
+        return self._reference
+
+    def measure_by(self, reference: Reference) -> None:
+        """Measure the signal against an earlier reference again, from nothing."""
+        self.reset()
+        self._reference = reference
+        self._per_scale = 1.0 / reference.scale
+        self._reach = Z_LIMIT if reference.std > 0.0 else Z_LIMIT_OF_A_CONSTANT
+
+    @property
+    def _side(self) -> _Side:
+        """The side for which there is more evidence."""
+        return self._up if self._up.sum >= self._down.sum else self._down
 
     def clip(self, x: float, sigmas: float = CLIP) -> float:
         """Limit `x` to so many scales from the reference; as it is while there is none."""
@@ -503,24 +480,31 @@ class SignalMonitor:
             kind = attached.step(fed, bit)
             if kind is not None:
                 found.append((attached, kind))
-        if found and caution is not Caution.NONE and not self._believed(caution, at):
+        if not found:
             return ()
-        return self._explain(found, at) if found else ()
+        if caution is not Caution.NONE:
+            # A warning changes nothing, so there is nothing to be taken as normal either.
+            drifts = any(kind == "drift" for _, kind in found)
+            if not drifts or not self._believed(caution, at):
+                return ()
+        return self._explain(found, at)
 
     def _believed(self, caution: Caution, at: Position) -> bool:
         """Tell whether what was found is a drift; if not, go on or take it as the new normal."""
-        side = self._up if self._up.sum >= self._down.sum else self._down
+        side = self._side
         if caution is Caution.STEPS and self._reference is not None:
             if side.sum == 0.0:
                 return True
             if side.began is not None and at.ts - side.began.ts <= QUICK:
                 return True
             slope, of_a_line = side.slope(self._reference.scale)
-            if of_a_line >= SURE and slope < SURE / 2.0:
+            sure = of_a_line >= SURE
+            if sure and slope <= STEP * of_a_line:
                 return True
             summing = [item.detector for item in self._attached if item.excursions is not None]
             limits = [detector.threshold or 0.0 for detector in summing]
-            if of_a_line < SURE and limits and max(limits) < UNDECIDED * HIGHEST:
+            is_line = sure and slope >= LINE * of_a_line
+            if not is_line and limits and max(limits) < UNDECIDED * HIGHEST:
                 for detector, limit in zip(summing, limits, strict=True):
                     detector.go_on(WAIT * limit)
                 return False
@@ -552,11 +536,11 @@ class SignalMonitor:
     def _explain(
         self, found: Sequence[tuple[_Attached, Kind]], at: Position
     ) -> tuple[Finding, ...]:
-        side = self._up if self._up.sum >= self._down.sum else self._down
+        side = self._side
         direction: Direction = "up" if side is self._up else "down"
         change_point, before, after = side.began, side.before, side.since
         if side.sum == 0.0 or change_point is None:
-            direction, change_point, before, after = "none", at, self._seen, _Moments()
+            direction, change_point, before, after = "none", at, self._seen, Moments()
         silent = self._alarm_on == "up" and direction != "up"
         findings = tuple(
             Finding(
@@ -566,8 +550,8 @@ class SignalMonitor:
                 attached.detector.score,
                 attached.detector.threshold,
                 change_point,
-                before.statistics(),
-                after.statistics(),
+                before.known,
+                after.known,
             )
             for attached, kind in found
             if not silent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from detectors import evidence, signal
+from detectors import evidence, moments, signal
 from detectors.episodes import EpisodeEvent
 from schemas.events import (
     ChangePoint,
@@ -85,5 +85,5 @@ def _evidence(entry: evidence.Evidence) -> Evidence:
     )
 
 
-def _statistics(found: signal.Statistics | None) -> Statistics | None:
+def _statistics(found: moments.Statistics | None) -> Statistics | None:
     return None if found is None else Statistics(n=found.n, mean=found.mean, std=found.std)

@@ -89,6 +89,7 @@ class Step:
                 ["-m", "bench.diagnosis"],
                 ["-m", "bench.false_alarms"],
                 ["-m", "bench.upstream_faults"],
+                ["-m", "bench.first_days"],
             ):
                 return "long"
             case "driftline" if len(words) > 1 and words[1] in _NEEDS_BROKER:

@@ -6,7 +6,8 @@ import math
 from typing import Final
 
 from detectors.hygiene.stuck import KNOWN, longest_honest
-from detectors.signal import Position, Statistics
+from detectors.moments import Statistics
+from detectors.signal import Position
 
 FEWEST: Final = 10.0
 """No run of fewer odd events is a change."""

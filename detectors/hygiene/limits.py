@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from detectors.hygiene.moments import Moments
-from detectors.signal import Finding, Position, Statistics
+from detectors.base import LARGEST
+from detectors.moments import Moments, Statistics
+from detectors.signal import Finding, Position
 
 DRIFT: Final = 3.0
 """So many impossible readings, close to each other, are a fault; fewer are a warning."""
@@ -45,7 +46,7 @@ class Doubt:
     def impossible(self, x: float, low: float, high: float, usual: Statistics | None) -> Finding:
         """Take an impossible reading."""
         self.count = min(self.count + 1.0, MOST)
-        self.outside.add(x)
+        self.outside.add(min(max(x, -LARGEST), LARGEST))
         return Finding(
             detector="range",
             kind="drift" if self.count >= DRIFT else "warning",

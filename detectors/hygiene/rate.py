@@ -16,7 +16,8 @@ from __future__ import annotations
 import math
 from typing import Final, Literal
 
-from detectors.signal import Finding, Position, Statistics
+from detectors.moments import Statistics
+from detectors.signal import Finding, Position
 
 # Numbers.
 SEEN: Final = 0

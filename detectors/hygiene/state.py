@@ -12,7 +12,8 @@ from detectors.hygiene.rate import Rate
 from detectors.hygiene.schema import Schema
 from detectors.hygiene.stuck import Repeats
 from detectors.hygiene.unit import Watch
-from detectors.signal import Finding, Position, SignalMonitor, Statistics
+from detectors.moments import Statistics
+from detectors.signal import Finding, Position, SignalMonitor
 from schemas import settings
 
 RESTLESS: Final = 2

@@ -11,15 +11,10 @@ import math
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from detectors.base import LARGEST
 from detectors.calibration import Reference
-from detectors.hygiene.moments import Moments, together
-from detectors.signal import (
-    Z_LIMIT,
-    Z_LIMIT_OF_A_CONSTANT,
-    Finding,
-    SignalMonitor,
-    Statistics,
-)
+from detectors.moments import Moments, Statistics, together
+from detectors.signal import Finding, SignalMonitor
 
 FEWEST_AFTER: Final = 5
 """Readings in another unit from which a large one is recognised."""
@@ -158,15 +153,7 @@ def _steady(first: Statistics, rest: Statistics, std: float) -> bool:
 
 def reference_in_use(monitor: SignalMonitor | None) -> Reference | None:
     """Return what a monitor measures its signal against, None if that is not known."""
-    return None if monitor is None else monitor._reference
-
-
-def go_back(monitor: SignalMonitor, reference: Reference) -> None:
-    """Let a monitor measure its signal against an earlier reference again."""
-    monitor.reset()
-    monitor._reference = reference
-    monitor._per_scale = 1.0 / reference.scale
-    monitor._reach = Z_LIMIT if reference.std > 0.0 else Z_LIMIT_OF_A_CONSTANT
+    return None if monitor is None else monitor.measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +216,7 @@ class Watch:
                 return Step(None if self.verdict == "unit" else self.finding, "back")
         else:
             self._back = 0
-            self._rest.add(x)
+            self._rest.add(min(max(x, -LARGEST), LARGEST))
         if self.verdict == "unit":
             return Step(self.finding, "accepted" if self._held >= patience else None)
         self.verdict = self._judge() if self._held < 2 * JUDGED else "process"
@@ -243,7 +230,7 @@ class Watch:
     def restore(self, monitor: SignalMonitor) -> None:
         """Let the signal's monitor go on as before."""
         if self._reference is not None:
-            go_back(monitor, self._reference)
+            monitor.measure_by(self._reference)
 
     def _judge(self) -> Verdict:
         before, first = self._finding.before, self._finding.after

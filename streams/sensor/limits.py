@@ -9,9 +9,10 @@ import math
 
 from detectors.diagnosis import CHECKS
 from detectors.hygiene import reference_in_use
-from detectors.season import FEW, HOUR, Season
+from detectors.season import Season
 from detectors.signal import Caution, Finding, Position
 from schemas.settings import SensorSettings
+from streams.sensor.caution import caution_of
 from streams.sensor.model import begin_anew
 from streams.sensor.monitors import feed
 from streams.sensor.state import Sensor
@@ -47,7 +48,7 @@ def limit(
         limited = monitor.learnable(left) if judged else monitor.clip(left)
     learned = limited + of_the_hour if judged else limited
     if judged:
-        caution = _caution(sensor, season, at)
+        caution = caution_of(sensor, season, at)
         feed(sensor, signal, left, at, settings, findings, caution)
         if caution is Caution.STEPS:
             findings[:] = [
@@ -68,16 +69,6 @@ def limit(
     if sensor.monitors[signal].wild_in_warmup and sensor.examples <= settings.detectors.warmup:
         begin_anew(sensor)
     return learned
-
-
-def _caution(sensor: Sensor, season: Season, at: Position) -> Caution:
-    """Say what of a drift is to be believed as long as no day, or only one, is known."""
-    if not season.on_trial and (season.holds or not season.first_day(at.ts)):
-        return Caution.NONE
-    hours = max((at.ts - sensor.first_ts) / HOUR, 1.0)
-    if sensor.events * 24.0 / hours <= FEW:
-        return Caution.ALL
-    return Caution.NONE if season.holds else Caution.STEPS
 
 
 def _explained(finding: Finding, season: Season, at: Position) -> bool:

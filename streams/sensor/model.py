@@ -10,6 +10,7 @@ from learners.base import LARGEST, Feature, PredictionValue
 from learners.metrics import Prequential
 from schemas.settings import SensorSettings
 from streams.class_signals import RARE, class_name
+from streams.sensor.caution import caution_of
 from streams.sensor.monitors import drop, feed
 from streams.sensor.state import Sensor
 
@@ -58,7 +59,10 @@ def compare(
         rare = name if sensor.classes.share(name) < RARE else None
     if learner.learned < settings.learner.grace:
         return None
-    feed(sensor, "error", error, at, settings, findings)
+    # The error of a forecast grows with the slope of its value: where that is steep, by day.
+    season = None if learner.needs_label else sensor.seasons.get("value")
+    caution = caution_of(sensor, season, at)
+    feed(sensor, "error", error, at, settings, findings, caution)
     if rare is not None:
         found: list[tuple[str, Finding]] = []
         feed(sensor, f"error:{rare}", error, at, settings, found)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from detectors.diagnosis import diagnose, severity
+from detectors.moments import Statistics
 from detectors.observed import Facts
-from detectors.signal import Finding, Kind, Position, Statistics
+from detectors.signal import Finding, Kind, Position
 
 BEFORE = Statistics(100, 20.0, 2.0)
 AFTER = Statistics(30, 25.0, 2.0)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.distances import of_bins, of_categories, of_normals
-from detectors.signal import Statistics
+from detectors.moments import Statistics
 
 counts = st.lists(st.integers(0, 1000), min_size=3, max_size=3).filter(any)
 numbers = st.floats(-1e6, 1e6)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detectors.episodes import EpisodeEvent, Episodes
-from detectors.signal import Finding, Kind, Position, Statistics
+from detectors.moments import Statistics
+from detectors.signal import Finding, Kind, Position
 from schemas.errors import ConfigurationError
 
 

@@ -11,7 +11,8 @@ import pytest
 from detectors.hygiene import CONVERSIONS, Conversion, Repeats, conversion
 from detectors.hygiene.stuck import FEWEST
 from detectors.hygiene.unit import JUDGED, Verdict, judge
-from detectors.signal import Position, Statistics
+from detectors.moments import Statistics
+from detectors.signal import Position
 
 
 def fed(values: list[float], repeats: Repeats | None = None) -> tuple[Repeats, list[int]]:

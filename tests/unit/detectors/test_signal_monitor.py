@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors.defaults import DETECTORS, with_defaults
-from detectors.signal import Finding, Position, SignalMonitor
+from detectors.signal import Caution, Finding, Position, SignalMonitor
 from schemas.errors import ConfigurationError
 
 VALUE = with_defaults(DETECTORS["value"])
@@ -309,3 +309,17 @@ def test_without_detectors_it_still_learns_what_is_normal() -> None:
     monitor = SignalMonitor([], warmup=20)
     assert _feed(monitor, _normal(50)) == []
     assert monitor.reference is not None
+
+
+def test_a_warning_in_a_cautious_time_changes_nothing() -> None:
+    """A time of day must not make what is normal be learned anew at each warning."""
+    monitor = _monitor(detectors=with_defaults(["ddm"]))
+    rng = random.Random(2)
+    for n in range(1000):
+        monitor.update(rng.gauss(0.0, 1.0), _at(n))
+    before = monitor.measure
+    n = 1000
+    while not any(d.warning_detected for d in monitor.detectors):
+        monitor.update(rng.gauss(1.0, 1.0), _at(n), Caution.ALL)
+        n += 1
+    assert monitor.measure is before

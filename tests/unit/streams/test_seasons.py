@@ -84,3 +84,23 @@ def test_a_shift_within_a_season_is_found(step: int) -> None:
         (first, *_) = drifts_of(values, step) or [0]
         found += change <= first < change + 500
     assert found >= 4
+
+
+@pytest.mark.parametrize(("size", "least"), [(1.0, 9), (3.0, 11)])
+def test_a_step_in_the_first_day_of_a_sensor_that_sends_every_minute_is_found(
+    size: float, least: int
+) -> None:
+    found = 0
+    for seed in range(12):
+        draw = random.Random(seed)
+        change = draw.randrange(600, 1300)
+        values = [draw.gauss(20.0 + size * (n >= change), 1.0) for n in range(change + 500)]
+        found += any(change <= at for at in drifts_of(values, 1))
+    assert found >= least
+
+
+def test_a_first_steep_night_is_no_error_of_the_model() -> None:
+    def steep(minute: int) -> float:
+        return 20.0 + 10.0 * math.sin(2 * math.pi * minute / 1440)
+
+    assert alarms(3, steep, days=1, sensors=8) == 0
