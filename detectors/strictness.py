@@ -18,6 +18,17 @@ STEP: Final = 1.25
 MOST: Final = 3.0
 """A sensor that is wrong more often than this lasts has a matter that no threshold mends."""
 
+
+def _factors() -> tuple[float, ...]:
+    found = [1.0]
+    while found[-1] < MOST:
+        found.append(min(found[-1] * STEP, MOST))
+    return tuple(found)
+
+
+FACTORS: Final = _factors()
+"""What the factor of a signal can be, after so many false alarms."""
+
 _LIMITS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "cusum": ("h",),

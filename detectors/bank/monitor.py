@@ -83,7 +83,9 @@ LARGEST_TOP: Final = 35
 EXCURSIONS: Final = 36
 EXCESS: Final = 37
 DUE: Final = 38
-DDM: Final = 39
+LEVEL: Final = 39
+"""Which of `detectors.strictness.FACTORS` the limits are multiplied by."""
+DDM: Final = 40
 PH: Final = DDM + ddm.SLOTS
 SLOTS: Final = PH + page_hinkley.SLOTS
 """Numbers in a row that one monitor takes."""
@@ -107,7 +109,9 @@ HAS_PH: Final = 3
 CALIBRATES: Final = 4
 BUDGET: Final = 5
 """False alarms per event of a sensor; 0 if that depends on more than the configuration."""
-ADWIN_P: Final = 6
+FACTOR: Final = 6
+"""By what a limit that is taken from the signal is multiplied."""
+ADWIN_P: Final = 7
 DDM_P: Final = ADWIN_P + adwin.PARAMETERS
 PH_P: Final = DDM_P + ddm.PARAMETERS
 PARAMETERS: Final = PH_P + page_hinkley.PARAMETERS
@@ -404,7 +408,7 @@ def calibrate(row: Floats, at: int, params: Floats, p: int, rate: float) -> bool
         return True
     largest = max(row[at + LARGEST_TOP], row[at + TOP])
     limit = _limit_of(row[at + EXCURSIONS], row[at + EXCESS], largest, n, rate)
-    page_hinkley.calibrate(row, at + PH, limit)
+    page_hinkley.calibrate(row, at + PH, params[p + FACTOR] * limit)
     row[at + DUE] = next_due_of(n)
     return False
 
@@ -424,22 +428,24 @@ def parameters(
     warmup: int,
     calibrated: Collection[str],
     budget: float,
+    factor: float = 1.0,
 ) -> Floats:
     """Numbers that `observe` needs to know of a monitor's configuration.
 
     Parameters
     ----------
     detectors
-        Names, all of them among `NAMES`, and parameters.
+        Names, all of them among `NAMES`, and parameters, as for a `SignalMonitor`.
     warmup
         Values the reference is taken from.
     calibrated
         As of `SignalMonitor`.
-    budget
-        See `BUDGET`.
+    budget, factor
+        See `BUDGET` and `FACTOR`.
     """
     numbers = np.zeros(PARAMETERS)
     numbers[BUDGET] = budget
+    numbers[FACTOR] = factor
     numbers[WARMUP] = warmup
     for name, given in detectors:
         if name == "adwin":

@@ -209,10 +209,10 @@ class Bank:
         sensor, row = new_sensor(sensor_id, self.settings), self._fetched(number)
         thaw_counts(sensor, row)
         thaw_learner(sensor, row)
-        thaw_monitors(sensor, row, self.settings)
         snapshot = self._beside.get(number)
         if snapshot is not None:
             add_beside(sensor, row, loads(snapshot, self._key))
+        thaw_monitors(sensor, row, self.settings)
         return sensor
 
     def last_ts(self, number: int) -> int:
@@ -614,12 +614,12 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
     if fit.learner:
         packing.unpack_learner(data, learner_at, floats, held.contest)
         thaw_learner(sensor, held)
-    if fit.detectors:
-        unpack_detectors(data, detectors_at, held, layout)
-        thaw_monitors(sensor, held, settings)
     beside_it = split(row)[1]
     if beside_it:
         add_beside(sensor, held, loads(beside_it, key))
+    if fit.detectors:
+        unpack_detectors(data, detectors_at, held, layout)
+        thaw_monitors(sensor, held, settings)
     return fitted(sensor, settings, fit)
 
 

@@ -19,6 +19,7 @@ from detectors.bank import hygiene, monitor, season
 from detectors.budget import budget_factor
 from detectors.defaults import DETECTORS, calibrated, with_defaults
 from detectors.registry import create
+from detectors.strictness import FACTORS, stricter
 from learners import bank as learner
 from learners import contest
 from learners.base import Configuration
@@ -70,7 +71,7 @@ CONTEST_BLOCK: Final = 4
 """The challenger, see `learners.contest`."""
 BLOCKS: Final = 5
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Of what is stored; part of every fingerprint."""
 
 _MAX_LAGS: Final = 32
@@ -94,7 +95,8 @@ class Layout:
     value_detectors, error_detectors
         How many watch it.
     parameters
-        Shape (3, `monitor.PARAMETERS`): of the signals value, error and missing.
+        Shape (n, 3, `monitor.PARAMETERS`): of the signals value, error and missing, with each of
+        the n `detectors.strictness.FACTORS`.
     checks
         Shape (`hygiene.PARAMETERS`,): of the checks.
     learner_print, detectors_print
@@ -146,15 +148,21 @@ def layout_of(settings: SensorSettings) -> Layout | None:
     budget = settings.budget
     depends = budget.per_sensor_per_year is not None or budget.fleet_per_day is not None
     per_event = 0.0 if depends else budget.per_10k_events / 10_000
-    parameters = np.stack(
+    parameters = np.array(
         [
-            monitor.parameters(
-                with_defaults(names, params=detectors.params, strictness=strict),
-                detectors.warmup,
-                calibrated(names, detectors.params),
-                per_event,
-            )
-            for names in (value, error, missing)
+            [
+                monitor.parameters(
+                    stricter(
+                        with_defaults(names, params=detectors.params, strictness=strict), factor
+                    ),
+                    detectors.warmup,
+                    calibrated(names, detectors.params),
+                    per_event,
+                    factor,
+                )
+                for names in (value, error, missing)
+            ]
+            for factor in FACTORS
         ]
     )
     ((name, given),) = with_defaults(("adwin",), params=detectors.params, strictness=strict)

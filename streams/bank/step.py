@@ -141,6 +141,8 @@ def _watch_and_learn(
 ) -> int:
     """Take one event: 0 done, 1 the row is to be put back, 2 its ADWINs too."""
     lags = scalars[LAGS]
+    of_value = parameters[int(row[VALUE + monitor.LEVEL]), 0]
+    of_error = parameters[int(row[ERROR + monitor.LEVEL]), 1]
     heads, counts, buckets, values, _, _, rest = room
     first, second = held[VALUE_BLOCK], held[ERROR_BLOCK]
     if row[EVENTS] == 0.0:
@@ -181,7 +183,7 @@ def _watch_and_learn(
             0,
             counts[first],
             buckets[first],
-            parameters[0],
+            of_value,
             0,
             left,
             offset,
@@ -215,7 +217,7 @@ def _watch_and_learn(
                 0,
                 counts[second],
                 buckets[second],
-                parameters[1],
+                of_error,
                 0,
                 error,
                 offset,
@@ -250,7 +252,7 @@ def _watch_and_learn(
             counts[third],
             buckets[third],
             0.0,
-            parameters[2],
+            parameters[int(values[gaps, monitor.LEVEL]), 2],
             monitor.ADWIN_P,
         )
         if found != 0:
@@ -258,12 +260,12 @@ def _watch_and_learn(
     watching = scalars[VALUE_DETECTORS]
     if row[ERROR + monitor.PRESENT] > 0.0:
         watching += scalars[ERROR_DETECTORS]
-    rate = parameters[0][monitor.BUDGET]
+    rate = of_value[monitor.BUDGET]
     if rate > 0.0:
         rate = max(rate / max(watching, 1), SMALLEST)
-    if monitor.calibrate(row, VALUE, parameters[0], 0, rate):
+    if monitor.calibrate(row, VALUE, of_value, 0, rate):
         return 2
-    if monitor.calibrate(row, ERROR, parameters[1], 0, rate):
+    if monitor.calibrate(row, ERROR, of_error, 0, rate):
         return 2
     if value_to_adwin and scalars[VALUE_ADWIN] != 0:
         found = adwin.step(
@@ -272,7 +274,7 @@ def _watch_and_learn(
             counts[first],
             buckets[first],
             value_fed,
-            parameters[0],
+            of_value,
             monitor.ADWIN_P,
         )
         if found != 0:
@@ -284,7 +286,7 @@ def _watch_and_learn(
             counts[second],
             buckets[second],
             error_fed,
-            parameters[1],
+            of_error,
             monitor.ADWIN_P,
         )
         if found != 0:
@@ -485,8 +487,8 @@ def run(
         ends = value_ends or error_ends
         saved = (
             ends
-            or (scalars[VALUE_ADWIN] != 0 and _may_leave_it(room, first, parameters[0]))
-            or (scalars[ERROR_ADWIN] != 0 and _may_leave_it(room, second, parameters[1]))
+            or (scalars[VALUE_ADWIN] != 0 and _may_leave_it(room, first, parameters[0, 0]))
+            or (scalars[ERROR_ADWIN] != 0 and _may_leave_it(room, second, parameters[0, 1]))
         )
         contested = own[CONTEST_BLOCK]
         if contested != blocks.NOBODYS:
@@ -494,7 +496,7 @@ def run(
         gaps = own[GAPS_BLOCK]
         if gaps != blocks.NOBODYS:
             _copy_some(rest[gaps], spare_gaps)
-            saved = saved or _may_leave_it(room, own[MISSING_BLOCK], parameters[2])
+            saved = saved or _may_leave_it(room, own[MISSING_BLOCK], parameters[0, 2])
         if saved:
             _save_adwins(own, room, spare)
         done = _watch_and_learn(

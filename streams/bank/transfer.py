@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from detectors import season
 from detectors.bank import adwin_layout, hygiene, monitor
+from detectors.strictness import FACTORS
 from learners import bank as learner
 from learners import contest
 from learners.forecast import Forecast
@@ -53,7 +54,7 @@ from streams.bank.layout import (
     Layout,
 )
 from streams.bank.step import MOST_ZEROS
-from streams.sensor import Challenge, Sensor, monitor_of
+from streams.sensor import Challenge, Sensor, monitor_of, strictness
 
 _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
     {
@@ -65,6 +66,7 @@ _UNTOUCHED: Final[Mapping[str, Any]] = MappingProxyType(
         "challenge": Challenge(None, "manual"),
         "candidate": None,
         "answered_request": None,
+        "loosened": {},
         "retrain_due": None,
         "retrain_next": None,
     }
@@ -139,17 +141,17 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
     Returns
     -------
     bool
-        False if it can't be a row now: its thresholds were raised, labels are kept, it has other
-        signals or models, a fault is suspected, or a window has grown too large. What the row then
-        holds is of no use.
+        False if it can't be a row now: labels are kept, it has other signals or models, a fault is
+        suspected, a window has grown too large, or thresholds were raised by another version. What
+        the row then holds is of no use.
     """
     champion, missing = sensor.champion, sensor.monitors.get("missing")
     if (
-        sensor.loosened
-        or not sensor.monitors.keys() <= _SIGNALS
+        not sensor.monitors.keys() <= _SIGNALS
         or not learner.bankable(champion.learner)
         or champion.learner.configuration != layout.configuration
         or len(sensor.pending)
+        or any(raised.factor not in FACTORS for raised in sensor.loosened.values())
     ):
         return False
     assert isinstance(champion.learner, Forecast)
@@ -165,6 +167,7 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
             missing, row.gaps, 0, row.gap_positions, 0, _NO_WARM_UP, *row.adwin(MISSING_BLOCK)
         ):
             return False
+        row.gaps[monitor.LEVEL] = _level(sensor, "missing")
     floats[[OPEN, QUIET]] = sensor.episodes.open, sensor.episodes.quiet
     due = sensor.retrain_due
     floats[DUE] = 0 if due is None else 1 + due.examples
@@ -198,7 +201,12 @@ def freeze(sensor: Sensor, layout: Layout, row: Row) -> bool:
             watched, floats, at, integers, began, row.buffers[block], *row.adwin(block)
         ):
             return False
+        floats[at + monitor.LEVEL] = _level(sensor, signal)
     return True
+
+
+def _level(sensor: Sensor, signal: str) -> int:
+    return FACTORS.index(strictness(sensor, signal))
 
 
 def thaw_counts(sensor: Sensor, row: Row) -> None:
@@ -224,15 +232,19 @@ def thaw_learner(sensor: Sensor, row: Row) -> None:
 
 
 def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
-    """Give a new sensor its monitors."""
+    """Give a new sensor, of which all else is known, its monitors."""
     floats = row.floats
-    if floats[VALUE + monitor.PRESENT] > 0.0:
+    slots = floats[SEASON : SEASON + season.SLOTS]
+    # A monitor that was dropped leaves its season behind.
+    if floats[VALUE + monitor.PRESENT] > 0.0 or slots.any():
         of_the_day = sensor.seasons["value"] = season.Season()
-        of_the_day.floats = floats[SEASON : SEASON + season.SLOTS].tolist()
+        of_the_day.floats = slots.tolist()
         of_the_day.integers = row.integers[SEASON_AT : SEASON_AT + season.INTEGERS].tolist()
     zeros = int(floats[MISSING])
     if zeros:
-        missing = sensor.monitors["missing"] = monitor_of("missing", settings)
+        missing = sensor.monitors["missing"] = monitor_of(
+            "missing", settings, strictness(sensor, "missing")
+        )
         if zeros > 0:
             monitor.show_zeros(missing, zeros)
         else:
@@ -241,7 +253,8 @@ def thaw_monitors(sensor: Sensor, row: Row, settings: SensorSettings) -> None:
             )
     for signal, at, began, block in _PLACES:
         if floats[at + monitor.PRESENT] > 0.0:
-            watched = sensor.monitors[signal] = monitor_of(signal, settings)
+            factor = strictness(sensor, signal)
+            watched = sensor.monitors[signal] = monitor_of(signal, settings, factor)
             monitor.thaw(
                 watched, floats, at, row.integers, began, row.buffers[block], *row.adwin(block)
             )
