@@ -169,6 +169,7 @@ def _of_inputs(
     points: Mapping[str, Position],
     after: Statistics | None,
 ) -> list[Evidence]:
+    """Say of each input how its recent values lie to its reference."""
     entries = []
     for name, known in observed.inputs.items():
         seen = known.seen
@@ -200,6 +201,7 @@ def _of_inputs(
 
 
 def _of_labels(observed: Observed) -> list[Evidence]:
+    """Say the same of the labels."""
     label = observed.label
     distances = None if label is None else label.distances()
     if label is None or distances is None:
@@ -221,6 +223,7 @@ def _of_finding(signal: str, finding: Finding) -> Evidence | None:
 
 
 def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None:
+    """Say of a signal that no detector has told what it may have moved by."""
     change = None if monitor is None else monitor.suspected
     if change is None or change[2].n < _FEWEST or change[1].n < _FEWEST:
         return None
@@ -234,6 +237,7 @@ def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None
 
 
 def _of_two(signal: str, before: Statistics, after: Statistics, wider: float = 1.0) -> Evidence:
+    """Compare a signal before and after, as bits or as if both were normal."""
     subject, name = _subject(signal)
     if _bits(before) and _bits(after):
         distances = of_categories(

@@ -182,6 +182,7 @@ class Histogram:
         return self._kept[first : first + size]
 
     def _begin(self) -> None:
+        """Take the bins from the values so far: they are the reference."""
         values = list(self._kept)
         reference = reference_of(values)
         self.centre = reference.mean

@@ -134,6 +134,7 @@ class Input:
             kept[at + 1] = mean + (error - mean) / n
 
     def _by_class(self, z: float, at: int, learn: bool) -> None:
+        """Hold an error against those of its class."""
         kept = self._kept
         n, mean, squares = kept[at], kept[at + 1], kept[at + 2]
         if n >= KNOWN:
@@ -147,6 +148,7 @@ class Input:
                 kept[at + 2] /= 2.0
 
     def _by_number(self, z: float, y: float, learn: bool) -> None:
+        """Hold an error against the line that errors follow with the label."""
         # Count, both means, both sums of squares, sum of products.
         kept, at = self._kept, _BY_LABEL_AT
         n, mean_z, mean_y, squares_z, squares_y, products = kept[at : at + 6]

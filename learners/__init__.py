@@ -68,6 +68,7 @@ def create(settings: LearnerSettings, seed: int = 0) -> Learner:
 
 
 def _try_out(learner: Learner) -> None:
+    """Refuse a model that breaks on plain numbers."""
     feature = learner.configuration.target or "value"
     for turn in range(40):
         x = {feature: 20.0 + turn % 7, "other": 1.0 / (1 + turn)}

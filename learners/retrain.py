@@ -110,6 +110,7 @@ def _judge(
 def _samples(
     readings: Iterable[Reading], labels: Iterable[Label], learner: Learner
 ) -> list[_Sample]:
+    """Return inputs and truth of the readings whose truth is known."""
     if not learner.needs_label:
         return [(x, learner.truth(x)) for reading in readings if (x := inputs(reading))]
     truth: dict[str, PredictionValue] = {}

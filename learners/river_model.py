@@ -184,6 +184,7 @@ def _plain(value: Any) -> Any:
 
 
 def _one(spec: Any, seed: int, field: str) -> Estimator:
+    """Make one estimator, and those among its parameters."""
     if isinstance(spec, ModelSpec):
         path, params = spec.class_, spec.params
     else:
@@ -228,6 +229,7 @@ def _parameter(name: str, value: Any, seed: int, field: str) -> Any:
 
 
 def _resolve(path: object, field: str) -> Any:
+    """Return the public River class of a path, imported part by part."""
     if not isinstance(path, str):
         raise ConfigurationError(field, path, _CLASS)
     first, *parents, name = path.split(".") if path.count(".") else (path, "")

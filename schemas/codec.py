@@ -301,6 +301,7 @@ _MARKING: Final = json.JSONDecoder(
 
 
 def _plain_object(raw: bytes | None) -> dict[str, Any]:
+    """Decode one JSON object, strictly."""
     if raw is None or not raw:
         raise InvalidMessage("$", _OBJECT)
     try:
@@ -323,6 +324,7 @@ def _plain_object(raw: bytes | None) -> dict[str, Any]:
 
 
 def _what_is_not_strict(text: str) -> InvalidMessage:
+    """Say what is not allowed in a text that may be JSON otherwise, and where it stands."""
     try:
         pending: list[tuple[list[int | str], Any]] = [([], _MARKING.decode(text))]
     except (ValueError, RecursionError):
@@ -343,6 +345,7 @@ def _what_is_not_strict(text: str) -> InvalidMessage:
 
 
 def _is_deep(tree: object) -> bool:
+    """Tell whether a tree is nested more deeply than is allowed."""
     level = [tree]
     for _ in range(_DEEPEST):
         level = [
@@ -357,6 +360,7 @@ def _is_deep(tree: object) -> bool:
 
 
 def _plain_reading(raw: bytes | None) -> Reading:
+    """Decode any sensor event, with the path of what is wrong."""
     tree = _plain_object(raw)
     sensor_id = _id(tree, "sensor_id")
     ts = _ts(tree)
@@ -392,6 +396,7 @@ def _features(given: object) -> dict[str, float | str | None]:
 
 
 def _plain_label(raw: bytes | None) -> Label:
+    """Decode any label event, with the path of what is wrong."""
     tree = _plain_object(raw)
     sensor_id = _id(tree, "sensor_id")
     event_id = _id(tree, "event_id")

@@ -178,6 +178,7 @@ def _read_message(
     ts: Ints,
     value: Floats,
 ) -> bool:
+    """Read one message into its row; False for anything but the plain shape."""
     at = _skip_spaces(data, at, end)
     if at >= end or data[at] != _OPEN:
         return False

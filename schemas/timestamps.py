@@ -138,6 +138,7 @@ def format_timestamp(us: int) -> str:
 
 
 def _parse_text(text: str, assume_utc: bool) -> int:
+    """Read RFC 3339, and in files also a time without a zone."""
     match = _RFC_3339.fullmatch(text)
     if match is None:
         if assume_utc:

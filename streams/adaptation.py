@@ -198,6 +198,7 @@ def _settle(sensor: Sensor, *, promote: bool, context: Context) -> list[Message]
 def _relearn(
     sensor: Sensor, challenge: Challenge, before: ModelRef, reason: str | None, context: Context
 ) -> list[Message]:
+    """Begin to learn anew: beside the model in use, or in its place."""
     champion = sensor.champion
     if context.sensor_settings.policy.relearn == "fresh":
         champion.swap_in(champion.learner.fresh())
@@ -247,6 +248,7 @@ def _promote(
     before: ModelRef,
     context: Context,
 ) -> list[Message]:
+    """Take into use what an operator names: a candidate, the challenger or the version before."""
     champion = sensor.champion
     if sensor.candidate is not None and version in (None, sensor.candidate[0]):
         return _take_candidate(sensor, challenge, before, context, {})
@@ -284,6 +286,7 @@ def _take_candidate(
 
 
 def _ask_for_retrain(sensor: Sensor, due: RetrainDue, context: Context) -> list[Message]:
+    """Ask for a model that is fitted on what came since the change point."""
     to_offset = sensor.last_labelled + 1
     reason = f"{to_offset - due.from_offset} records since the change point"
     request = RetrainRequest(

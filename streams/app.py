@@ -75,6 +75,7 @@ def run_dashboard(settings: Settings) -> int:
 
 
 async def _run(settings: Settings) -> int:
+    """Run a worker and its web server until a signal comes or the worker fails."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -104,6 +104,8 @@ _MACHINE_WINDOWS = (
 
 
 def _machine_temperature(_: int) -> Dataset:
+    """Recorded: one machine that fails, with four windows."""
+
     def messages() -> Iterator[Message]:
         source = files("streams") / "data" / "nab" / "machine_temperature_system_failure.csv"
         with as_file(source) as path:
@@ -145,6 +147,8 @@ _GLASS_NOISE = 0.2
 
 
 def _glassware(seed: int) -> Dataset:
+    """Drawn: items whose label follows from what they went through."""
+
     def messages() -> Iterator[Message]:
         rng = random.Random(seed)  # noqa: S311 (data, not secrets)
         pending: list[Message] = []
@@ -245,6 +249,7 @@ class _Machine:
 
 
 def _fleet(seed: int) -> Dataset:
+    """Drawn: machines of which some change, each in its own way."""
     machines = _fleet_machines(random.Random(seed))  # noqa: S311 (data, not secrets)
     truth = [
         Change(
@@ -268,6 +273,7 @@ def _fleet(seed: int) -> Dataset:
 
 
 def _fleet_machines(rng: random.Random) -> list[_Machine]:
+    """Draw what each machine is like, and how it changes."""
     kinds: list[str | None] = [kind for kind, count in _FLEET_CHANGES for _ in range(count)]
     kinds += [None] * (_FLEET_SENSORS - len(kinds))
     rng.shuffle(kinds)
@@ -304,6 +310,7 @@ def _fleet_messages(machines: list[_Machine], seed: int) -> Iterator[Message]:
 
 
 def _fleet_sensor(machine: _Machine, seed: int, phase: int) -> Iterator[Message]:
+    """Draw the readings of one machine: an autoregression around its mean."""
     rng = random.Random(f"{seed}/{machine.sensor_id}")  # noqa: S311 (data, not secrets)
     offset = phase * _FLEET_PERIOD // _FLEET_SENSORS
     deviation, last = 0.0, machine.mean
@@ -320,6 +327,7 @@ def _fleet_sensor(machine: _Machine, seed: int, phase: int) -> Iterator[Message]
 
 
 def _fleet_reading(machine: _Machine, index: int, deviation: float, last: float) -> float | None:
+    """Change a reading as its machine has changed; None for one that is missing."""
     value = machine.mean + deviation
     since = index - machine.change_at
     if machine.change is None or since < 0:

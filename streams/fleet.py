@@ -215,6 +215,7 @@ class Fleet:
         return state.needed
 
     def _tell(self, drift: DriftEvent, openings: dict[str, _Opening]) -> Taken:
+        """Make a drift of the fleet of those that changed together."""
         state, source = self._state, drift.source
         state.openings = {
             sensor_id: opening

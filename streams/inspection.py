@@ -50,6 +50,7 @@ def stored_sensor(settings: Settings, partition: int, sensor_id: str) -> Sensor 
 
 
 def _described(sensor: Sensor, partition: int) -> dict[str, Any]:
+    """Return what is known of a sensor as JSON-ready objects."""
     champion = sensor.champion
     return {
         "sensor_id": sensor.sensor_id,

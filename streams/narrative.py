@@ -138,6 +138,7 @@ class Narrative:
         self._tell_truth()
 
     def _tell_truth(self) -> None:
+        """Hold what was found against what is known to have changed."""
         truth = self._dataset.truth
         found = [self._found(change) for change in truth]
         self._say(

@@ -126,6 +126,7 @@ def _again(requests: ck.Consumer, message: ck.Message) -> None:
 
 
 def _connect(settings: Settings, stop: threading.Event) -> _Clients:
+    """Open the clients: for requests, for what a request names, and for answers."""
     common = settings.kafka.librdkafka() | {"log_level": 0}
     reading = common | {
         "isolation.level": "read_committed",
@@ -207,6 +208,7 @@ def _send(clients: _Clients, topic: str, **record: Any) -> None:
 def _answer(
     settings: Settings, clients: _Clients, message: ck.Message, key: bytes, now: int
 ) -> None:
+    """Answer one request with a model, or with the reason why there is none."""
     try:
         request, sensor_id = read_request(settings, message.value())
     except InvalidMessage as error:
@@ -248,6 +250,7 @@ def _retrain(
     key: bytes,
     now: int,
 ) -> ModelRecord:
+    """Fit a model on what a request names; refused where it is not better."""
     source = request.range
     sensor = stored_sensor(settings, source.partition, sensor_id)
     if sensor is None:
@@ -287,6 +290,7 @@ def _record(
     result: RetrainResult | None = None,
     artifact: bytes | None = None,
 ) -> ModelRecord:
+    """Make the record of the answer."""
     metrics: dict[str, float | int | None] = {}
     if result is not None:
         metrics = {
@@ -371,6 +375,7 @@ def _read(
 def _dead_letter(
     settings: Settings, clients: _Clients, message: ck.Message, stage: str, error: Exception
 ) -> None:
+    """Set a request aside that can't be read or answered."""
     letter = DeadLetter(
         key=message.key(),
         value=message.value(),

@@ -281,6 +281,7 @@ def _without_none(tree: Any) -> Any:
 
 
 def _outcome(data: Data, place: int, values: Values, settings: Settings) -> Outcome:
+    """Run one combination, in a process of its own."""
     logs.configure(settings.log)
     backtest = Backtest(settings)
     recording = Recording(data.windows, readings=False)

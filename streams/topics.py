@@ -190,6 +190,7 @@ def touch(bootstrap_servers: str, names: Iterable[str]) -> dict[str, int]:
 
 
 def _touch(admin: AdminClient, bootstrap_servers: str, name: str) -> int:
+    """Create a topic by asking for it, as the embedded broker wants it; return its partitions."""
     deadline = time.monotonic() + _ANSWER_SECONDS
     while True:
         try:
@@ -214,6 +215,7 @@ def _config(settings: Settings, topic: Topic, replicas: int | None) -> dict[str,
 
 
 def _problems(settings: Settings, admin: _Admin) -> list[Problem]:
+    """Hold the topics against what they should be."""
     found = admin.partitions()
     names = {settings.topic(topic.name): topic for topic in TOPICS}
     there = [name for name in names if name in found]
@@ -234,6 +236,7 @@ def _problems(settings: Settings, admin: _Admin) -> list[Problem]:
 
 
 def _config_problems(name: str, topic: Topic, config: Mapping[str, str]) -> Iterable[Problem]:
+    """Hold cleanup and retention of one topic against what they should be."""
     keys = (
         ("cleanup.policy", "retention.ms", "retention.bytes")
         if topic.config.get("retention.ms")
@@ -253,6 +256,7 @@ def _config_problems(name: str, topic: Topic, config: Mapping[str, str]) -> Iter
 def _size_problems(
     settings: Settings, configs: Mapping[str, Mapping[str, str]]
 ) -> Iterable[Problem]:
+    """See that a dead letter of the largest record is no larger than its topic takes."""
     key = "max.message.bytes"
     letters = settings.topic("dead-letters")
     limit = configs.get(letters, {}).get(key)

@@ -89,6 +89,7 @@ _Row = tuple[str, str, tuple[Any, Any] | None]
 
 
 def _of_json(path: Path | str, text: str) -> Iterator[_Row]:
+    """Yield place, sensor and ends of the windows of a file like NAB's."""
     try:
         tree = json.loads(text)
     except ValueError as error:
@@ -113,6 +114,7 @@ def _of_json(path: Path | str, text: str) -> Iterator[_Row]:
 
 
 def _of_csv(path: Path | str, text: str) -> Iterator[_Row]:
+    """Yield the same of a CSV file."""
     first = text.partition("\n")[0]
     rows = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
     header = [name.strip().lower() for name in next(rows, [])]

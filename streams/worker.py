@@ -108,6 +108,7 @@ class Worker:
             raise RuntimeError(f"the Kafka consumer stopped: {app.crash_reason!r}")
 
     def _build(self, scratch: str) -> Any:
+        """Make the Faust app: agents alone, no tables, no web server."""
         settings = self._settings
         transport.register()
         app = faust.App(
@@ -157,6 +158,7 @@ class Worker:
                 self._fail(error)
 
     async def _slice(self, message: Any) -> None:
+        """Process a slice if its partition is ours, restored, and of this generation."""
         await self._assigned.wait()
         if self._stale(message):
             return
@@ -192,6 +194,7 @@ class Worker:
         return self._failure.done() or message.generation_id != self._app.consumer_generation_id
 
     async def _on_assigned(self, _: Any, assigned: Iterable[TP], **__: Any) -> None:
+        """Open partitions that are new, and keep those that were ours in the generation before."""
         numbers = {
             kind: {tp.partition for tp in assigned if tp.topic == topic}
             for topic, kind in self._kinds.items()
@@ -331,6 +334,7 @@ class Worker:
             await asyncio.sleep(0.2)
 
     async def _shut_down(self, app: Any, *, clean: bool) -> None:
+        """Checkpoint if all is well, leave the group, give all partitions up: in bounded time."""
         started = time.monotonic()
         self._assigned.clear()
         for task in list(self._opening.values()):

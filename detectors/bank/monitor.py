@@ -146,6 +146,7 @@ def _lean(
     offset: int,
     ts: int,
 ) -> None:
+    """Add a value to one side of the CUSUM, as `SignalMonitor.update` does."""
     total = row[side] + evidence
     if total > 0.0:
         if row[side] == 0.0 or evidence > row[side] + OUTWEIGHS:
@@ -232,6 +233,7 @@ def _restart_page_hinkley(row: Floats, at: int) -> None:
 
 @compiled
 def _clip(row: Floats, at: int, x: float, scales: float) -> float:
+    """Limit `x` to so many scales from the reference."""
     reach = scales * row[at + REF_SCALE]
     low = row[at + REF_MEAN] - reach
     high = row[at + REF_MEAN] + reach
@@ -271,6 +273,7 @@ def _calibrate(
     params: Floats,
     p: int,
 ) -> int:
+    """Take the reference from the warm-up, and show that to the detectors, as the monitor does."""
     values = buffer[: int(params[p + WARMUP])]
     reference_of(values, row[at + REF_N : at + REF_N + 6])
     scale = row[at + REF_SCALE]

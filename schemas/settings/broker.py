@@ -78,6 +78,7 @@ class Kafka(Section):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
+        """Refuse a protocol that lacks what it needs."""
         if self.security_protocol.startswith("sasl"):
             if self.sasl_mechanism is None:
                 allowed = f"one, such as PLAIN, with {self.security_protocol}"

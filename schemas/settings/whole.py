@@ -102,6 +102,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _overrides_fit(self) -> Self:
+        """Merge each override once, so that nothing is wrong with any of them later."""
         self._matchers = tuple(
             re.compile(fnmatch.translate(override.match)) for override in self.sensors
         )
@@ -136,6 +137,7 @@ class Settings(BaseSettings):
         return self.model_dump(mode="json")
 
     def _merged(self, matches: tuple[int, ...]) -> SensorSettings:
+        """Lay overrides over what holds for all sensors."""
         merged = self._by_matches[()].model_dump()
         for number in matches:
             for section in _PER_SENSOR:

@@ -104,6 +104,7 @@ def _parsed_id(text: str) -> tuple[int, int]:
 
 
 def _replay_chosen(settings: Settings, chosen: list[tuple[int, int]]) -> int:
+    """Put the letters of these partitions and offsets back."""
     from streams.cli.kafka import read_to_end
 
     wanted = set(chosen)
@@ -121,6 +122,7 @@ def _replay_chosen(settings: Settings, chosen: list[tuple[int, int]]) -> int:
 
 
 def _replay_new(settings: Settings) -> int:
+    """Put back what came since the last replay, whose mark is a committed offset."""
     import confluent_kafka as ck
 
     from streams.cli.kafka import open_consumer, partitions_of, until_end

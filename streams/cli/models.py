@@ -169,6 +169,7 @@ def _read(settings: Settings) -> list[ModelRecord]:
 def _find(
     settings: Settings, name: str, version: int | None, *, usable: bool = False
 ) -> ModelRecord:
+    """Return a version of a model, the latest if none is named."""
     records = [r for r in _read(settings) if name in (r.name, r.sensor_id)]
     if not records:
         raise DriftlineError(f"NAME: there is no model {name} on {settings.topic('models')}")

@@ -122,6 +122,7 @@ def _read_on(consumer: ck.Consumer, lanes: dict[tuple[str, int], _Lane]) -> bool
 
 
 def _take(lane: _Lane, message: Any) -> None:
+    """Keep a message of a lane, up to where the lane ended when it was opened."""
     error = message.error()
     if error is not None:
         if error.code() == ck.KafkaError._PARTITION_EOF:

@@ -121,6 +121,7 @@ def _both(events: float | None, seconds: float | None) -> str:
 
 
 def _scores(recording: Recording, methods: Sequence[Method]) -> Table:
+    """One line per method: of each sensor, and of all together."""
     ours = methods[0]
     several = len(ours.by_sensor) > 1
     table = grid((*(("sensor",) if several else ()), "method", *HEADERS), 1 + several)
@@ -150,6 +151,7 @@ def _delays(recording: Recording, methods: Sequence[Method]) -> Table:
 
 
 def _windows(recording: Recording, methods: Sequence[Method]) -> list[dict[str, Any]]:
+    """Say of each window how soon each method found it."""
     return [
         {
             "sensor_id": sensor,

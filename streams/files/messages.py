@@ -149,6 +149,7 @@ class _Layout:
 def _csv_records(
     stream: io.BufferedReader, kind: Kind, columns: Columns, stem: str
 ) -> Iterator[tuple[int, bytes | InvalidMessage]]:
+    """Messages of the rows of a CSV file."""
     rows = table_rows(stream)
     header = header_of(rows)
     if not header:
@@ -173,6 +174,7 @@ def _csv_records(
 
 
 def _layout(header: Sequence[str], kind: Kind, columns: Columns, stem: str) -> _Layout:
+    """Find out which column is what."""
     lower = [name.lower() for name in header]
 
     def named(option: str, name: str) -> int:

@@ -66,6 +66,7 @@ def _log_address(url: str) -> None:
 
 
 async def _serve(settings: Settings, announce: Callable[[str], object]) -> None:
+    """Answer and follow Kafka until a signal comes."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -290,6 +291,7 @@ def _workers(admin: AdminClient, group: str) -> int | None:
 
 
 def _dead_letter(message: Message) -> DeadLetterStatus:
+    """Return what is shown of a dead letter."""
     # The last of equal names is ours: the record may have carried its own.
     headers = dict(message.headers() or ())
 

@@ -139,6 +139,8 @@ def _is_loopback(host: str) -> bool:
 def _application(
     registry: CollectorRegistry, health: HealthSource, *, loopback: bool
 ) -> web.Application:
+    """Return all that is answered, by path."""
+
     async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
