@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from detectors.adwin import Adwin
 from detectors.bank import monitor
+from detectors.strictness import FACTORS
 from learners.snapshot import signing_key
 from schemas.compiled import AVAILABLE
 from schemas.errors import SnapshotError
@@ -539,5 +540,5 @@ def test_the_layout_says_what_the_settings_say() -> None:
     assert layout is not None
     assert (layout.lags, layout.grace, layout.quiet_events, layout.warmup) == (5, 17, 70, 30)
     assert (layout.value_adwin, layout.error_adwin) == (False, True)
-    assert layout.parameters.shape == (3, monitor.PARAMETERS)
+    assert layout.parameters.shape == (len(FACTORS), 3, monitor.PARAMETERS)
     assert len(Bank(layout, deployment.variants()[0], b"k" * 32)) == 0
