@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any, Final
 
+from detectors.base import LARGEST
 from detectors.calibration import reference_of
 from detectors.distances import Distances, of_bins, of_categories
 
@@ -116,10 +117,11 @@ class Histogram:
         return bisect_right(self._kept, z, 0, self.bins - 1)
 
     def add(self, x: float) -> None:
-        """Count a finite value."""
+        """Count a finite value; beyond ±1e100 it counts as ±1e100."""
         kept, bins = self._kept, self.bins
         if not bins:
-            kept.append(x)
+            # Its square has to be a number too.
+            kept.append(min(max(x, -LARGEST), LARGEST))
             if len(kept) >= self._warmup:
                 self._begin()
             return

@@ -176,6 +176,17 @@ def test_whatever_the_features_each_event_is_scored_and_the_state_stays_small(
         assert prediction["prediction"] is None or math.isfinite(prediction["prediction"])
 
 
+@pytest.mark.parametrize("task", ["regression", "classification", "anomaly"])
+def test_numbers_at_the_end_of_what_there_is_are_scored_from_the_first_event_on(task: str) -> None:
+    partition = Partition(configured(learner={"task": task, "grace": 5}))
+    for n in range(80):
+        features = {"a": 1e300 * (-1.0) ** n, "b": 1e308 / (n + 1), "c": 5e-324}
+        partition.feed("sensors", reading(n=n, features=features, event_id=f"e-{n}"))
+        partition.feed("labels", label("press-7", f"e-{n}", 1e236 * (n % 3 - 1), n=n))
+    assert partition.letters() == []
+    assert partition.counts.scored == 80
+
+
 # Bounds.
 
 
