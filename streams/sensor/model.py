@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.observed import Labels, Observed
-from detectors.signal import Finding, Position
+from detectors.signal import Caution, Finding, Position
 from learners.base import LARGEST, Feature, PredictionValue
 from learners.metrics import Prequential
 from schemas.settings import SensorSettings
 from streams.class_signals import RARE, class_name
-from streams.sensor.caution import caution_of
+from streams.sensor.caution import caution_of_errors
 from streams.sensor.monitors import drop, feed
 from streams.sensor.state import Sensor
 
@@ -59,9 +59,7 @@ def compare(
         rare = name if sensor.classes.share(name) < RARE else None
     if learner.learned < settings.learner.grace:
         return None
-    # The error of a forecast grows with the slope of its value: where that is steep, by day.
-    season = None if learner.needs_label else sensor.seasons.get("value")
-    caution = caution_of(sensor, season, at)
+    caution = Caution.NONE if learner.needs_label else caution_of_errors(sensor, at)
     feed(sensor, "error", error, at, settings, findings, caution)
     if rare is not None:
         found: list[tuple[str, Finding]] = []

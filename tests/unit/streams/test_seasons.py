@@ -10,9 +10,13 @@ from collections.abc import Callable
 import orjson
 import pytest
 
+from detectors import season
+from detectors.signal import Caution, Position
 from schemas.settings import Settings
 from streams.pipeline import Pipeline
 from streams.records import FileRecord
+from streams.sensor import new_sensor
+from streams.sensor.caution import caution_of, caution_of_errors
 from tests.slices import slice_of
 
 MONDAY = 1_767_571_200
@@ -104,3 +108,17 @@ def test_a_first_steep_night_is_no_error_of_the_model() -> None:
         return 20.0 + 10.0 * math.sin(2 * math.pi * minute / 1440)
 
     assert alarms(3, steep, days=1, sensors=8) == 0
+
+
+def test_errors_are_believed_while_a_profile_is_on_trial() -> None:
+    """What wanders has one profile on trial after the other, for weeks."""
+    sensor = new_sensor("press-7", Settings().for_sensor("press-7"))
+    sensor.seasons["value"] = season.Season()
+    sensor.first_ts, sensor.events = MONDAY * 1_000_000, 280
+    at = Position(280, (MONDAY + 86_000) * 1_000_000)
+    sensor.seasons["value"].advance(sensor.first_ts, 20.0, 20.0)
+    assert caution_of(sensor, sensor.seasons["value"], at) is Caution.ALL
+    assert caution_of_errors(sensor, at) is Caution.ALL
+    sensor.seasons["value"].floats[season.HOLDS] = 1.0
+    assert caution_of(sensor, sensor.seasons["value"], at) is Caution.ALL
+    assert caution_of_errors(sensor, at) is Caution.NONE
