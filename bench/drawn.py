@@ -87,7 +87,7 @@ class Stream:
     either_way: bool = True
     earliest: int = 1000
     latest: int = 3000
-    after: int = 1000
+    after: int = 2000
 
     def times(self, rng: Generator, n: int) -> NDArray[np.int64]:
         """Return the times of `n` events; they begin at a full minute of some week."""
@@ -279,7 +279,7 @@ STREAMS = (
     ),
     Stream("AR(1), 0.9", _around(0.0, _AR_STD, autoregression), _PLAIN),
     # Three days, then a change within the next two.
-    Stream("a day", _daily(False), _SEASONAL, earliest=4320, latest=7200, after=1440),
+    Stream("a day", _daily(False), _SEASONAL, earliest=4320, latest=7200, after=2880),
     # Three weeks, then a change within the next two.
     Stream(
         "a week",
@@ -288,7 +288,7 @@ STREAMS = (
         spacing=10 * MINUTE,
         earliest=3024,
         latest=5040,
-        after=1008,
+        after=2016,
     ),
     Stream("Poisson(3)", _counts, _PLAIN, either_way=False),
     Stream("Bernoulli(0.1)", _bits, _BITS, either_way=False),

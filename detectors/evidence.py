@@ -138,7 +138,12 @@ def facts_of(
     name = signal.removeprefix(_FEATURE)
     if (signal.startswith(_FEATURE) or signal == _READING) and name not in moved:
         moved = [name, *moved] if name in observed.inputs else moved
-    return observed.facts(moved)
+    known = observed.facts(moved)
+    label = monitors.get("label")
+    if not known.labels and label is not None and label.measure is not None:
+        # Its detectors know of a change of numbers before their distribution shows it.
+        return replace(known, labels=bool(_value_moved(label)))
+    return known
 
 
 def _value_moved(monitor: SignalMonitor | None) -> bool | None:

@@ -75,7 +75,8 @@ class Caution(Enum):
     """What of a drift a monitor does not believe."""
 
     NONE = "nothing"
-    STEPS = "slopes"
+    LINES = "what is clearly a line"
+    STEPS = "what is not clearly a step"
     ALL = "anything"
 
 
@@ -492,18 +493,18 @@ class SignalMonitor:
     def _believed(self, caution: Caution, at: Position) -> bool:
         """Tell whether what was found is a drift; if not, go on or take it as the new normal."""
         side = self._side
-        if caution is Caution.STEPS and self._reference is not None:
+        if caution is not Caution.ALL and self._reference is not None:
             if side.sum == 0.0:
                 return True
             if side.began is not None and at.ts - side.began.ts <= QUICK:
                 return True
             slope, of_a_line = side.slope(self._reference.scale)
             sure = of_a_line >= SURE
-            if sure and slope <= STEP * of_a_line:
+            is_line = sure and slope >= LINE * of_a_line
+            if (sure and slope <= STEP * of_a_line) or (caution is Caution.LINES and not is_line):
                 return True
             summing = [item.detector for item in self._attached if item.excursions is not None]
             limits = [detector.threshold or 0.0 for detector in summing]
-            is_line = sure and slope >= LINE * of_a_line
             if not is_line and limits and max(limits) < UNDECIDED * HIGHEST:
                 for detector, limit in zip(summing, limits, strict=True):
                     detector.go_on(WAIT * limit)

@@ -35,7 +35,7 @@ def caution_of_errors(sensor: Sensor, at: Position) -> Caution:
     season = sensor.seasons.get("value")
     if season is None or season.holds or not season.first_day(at.ts):
         return Caution.NONE
-    return Caution.ALL if _sends_seldom(sensor, at) else Caution.STEPS
+    return Caution.ALL if _sends_seldom(sensor, at) else Caution.LINES
 
 
 def _sends_seldom(sensor: Sensor, at: Position) -> bool:
