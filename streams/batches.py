@@ -21,8 +21,8 @@ from aiokafka.errors import CorruptRecordException, KafkaError, UnsupportedCodec
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatch
-from aiokafka.record.util import calc_crc32c
 
+from streams.checksum import crc32c
 from streams.slices import Slice, parse
 
 __all__ = ["Slice", "read_batches", "warm_up"]
@@ -157,7 +157,7 @@ def _read(
         if batch[_MAGIC_AT] < 2:
             batch, in_place = _converted(batch, check_crcs), False
         header = _Header._make(_HEADER.unpack_from(batch))
-        if check_crcs and calc_crc32c(batch[_CHECKED_AT:]) != header.checksum:
+        if check_crcs and crc32c(batch[_CHECKED_AT:]) != header.checksum:
             raise CorruptRecordException("Invalid CRC")
         lowest = next_offset
         next_offset = header.base_offset + header.last_offset_delta + 1

@@ -20,12 +20,13 @@ from aiokafka.errors import IllegalOperation, KafkaError, ProducerFenced
 
 from schemas.errors import Fenced
 from schemas.settings import Settings
+from streams.changes import BATCH_BYTES, Batch, Changes
 from streams.clients import aiokafka_options
 from streams.records import Outgoing
+from streams.sending import ReadyBatch, join_once
 
 log = structlog.get_logger("driftline.checkpoint")
 
-BATCH_BYTES = 512 * 1024
 CLOSE_SECONDS = 2.0
 TRANSACTION_SECONDS = 60.0
 """When the broker gives an open transaction up. The next owner ends it at once, so this only
@@ -38,7 +39,7 @@ class Writer(Protocol):
     async def open(self) -> None:
         """Become the only writer; raises KafkaError while the broker can't be reached."""
 
-    async def write(self, effects: Sequence[Outgoing], state: Sequence[Outgoing]) -> None:
+    async def write(self, effects: Sequence[Outgoing], changes: Changes) -> None:
         """Write both; raises Fenced if another owner has taken over, else KafkaError."""
 
     async def close(self) -> None:
@@ -64,6 +65,7 @@ class _Producer:
             acks="all",
             **self._options,
         )
+        join_once(producer)
         try:
             await producer.start()
         except BaseException:
@@ -97,6 +99,22 @@ class _Producer:
             futures.append(await producer.send_batch(batch, topic, partition=self._partition))
         return futures
 
+    async def _send_ready(
+        self, batches: Iterable[Batch], timestamp: int
+    ) -> list[asyncio.Future[Any]]:
+        producer = self._producer
+        assert producer is not None
+        topic = self._settings.topic("state")
+        transactional = "transactional_id" in self._options
+        return [
+            await producer.send_batch(
+                ReadyBatch(batch, timestamp, transactional=transactional),
+                topic,
+                partition=self._partition,
+            )
+            for batch in batches
+        ]
+
 
 class TransactionalWriter(_Producer):
     """One transaction per checkpoint.
@@ -122,7 +140,7 @@ class TransactionalWriter(_Producer):
         producer = await self._start()
         await producer._txn_manager.wait_for_pid()
 
-    async def write(self, effects: Sequence[Outgoing], state: Sequence[Outgoing]) -> None:
+    async def write(self, effects: Sequence[Outgoing], changes: Changes) -> None:
         """Write and commit.
 
         Raises
@@ -137,7 +155,8 @@ class TransactionalWriter(_Producer):
             raise KafkaError("the writer is closed")
         try:
             await producer.begin_transaction()
-            futures = await self._send([*effects, *state])
+            futures = await self._send(effects)
+            futures += await self._send_ready(changes.batches, changes.timestamp)
             await asyncio.gather(*futures)
             await producer.commit_transaction()
         except ProducerFenced as error:
@@ -158,7 +177,10 @@ class TransactionalWriter(_Producer):
 
 
 class PlainWriter(_Producer):
-    """No transaction: effects, then rows, then the position, each acknowledged first."""
+    """No transaction: effects, then rows, then those of the batch that ends with the position.
+
+    Each is acknowledged before the next, and a batch is written as a whole or not at all.
+    """
 
     def __init__(self, settings: Settings, partition: int) -> None:
         super().__init__(settings, partition, enable_idempotence=False)
@@ -167,12 +189,13 @@ class PlainWriter(_Producer):
         """Connect."""
         await self._start()
 
-    async def write(self, effects: Sequence[Outgoing], state: Sequence[Outgoing]) -> None:
-        """Write in order; the position is the last of `state`."""
+    async def write(self, effects: Sequence[Outgoing], changes: Changes) -> None:
+        """Write in order; the position is the last of `changes`."""
         if self._producer is None:
             raise KafkaError("the writer is closed")
-        for part in (effects, state[:-1], state[-1:]):
-            await asyncio.gather(*await self._send(part))
+        await asyncio.gather(*await self._send(effects))
+        for part in (changes.batches[:-1], changes.batches[-1:]):
+            await asyncio.gather(*await self._send_ready(part, changes.timestamp))
 
 
 def create_writer(settings: Settings, partition: int) -> Writer:

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
 from learners.snapshot import dumps, loads, signing_key, verify
@@ -27,6 +26,7 @@ from schemas.settings import Settings
 from streams import stored
 from streams.bank import bank as rows_of
 from streams.bank.layout import bank_layout
+from streams.changes import Changes
 from streams.context import Context
 from streams.maintenance import Maintenance
 from streams.records import Record
@@ -38,8 +38,6 @@ from streams.rows import (
     whole_rows,
 )
 from streams.sensor import Fit, Sensor, new_sensor
-
-Rows = list[tuple[bytes, bytes | None]]
 
 log = structlog.get_logger("driftline.kept")
 
@@ -122,7 +120,7 @@ class Kept:
         self._all_are_ordinary = not settings.sensors
         self._touched: dict[str, Live] = {}
         self._count = 0
-        self._deleted: Rows = []
+        self._deleted: list[tuple[bytes, bytes | None]] = []
         self.open_bank()
 
     def __len__(self) -> int:
@@ -220,7 +218,7 @@ class Kept:
                 fit = self._fits[known] = rows_of.fit_of(row, settings)
             self.to_begin_anew.update(fit.begun_anew)
 
-    def take(self) -> Rows:
+    def take(self) -> Changes:
         """Return the rows that changed since the last call, deletions first."""
         # A sensor that was forgotten may be back by now: its new rows come after the deleted ones.
         rows, self._deleted = self._deleted, []
@@ -240,13 +238,12 @@ class Kept:
             rows += split_parts(["sensor", sensor_id], row, len(self.stored.get(sensor_id, b"")))
             self.stored[sensor_id] = row
         self._touched = {}
+        changes = Changes()
+        for key, row in rows:
+            changes.append(key, row)
         if self.bank is not None:
-            for sensor_id, row in self.bank.take():
-                if len(row) <= PART_BYTES:
-                    rows.append((msgspec.json.encode(("sensor", sensor_id)), row))
-                else:
-                    rows += split_parts(["sensor", sensor_id], row)
-        return rows
+            self.bank.take(changes)
+        return changes
 
     def look_up(self, sensor_id: str) -> Sensor | None:
         """Return the state of a sensor, to be looked at only; None if it is not known."""

@@ -18,6 +18,7 @@ from confluent_kafka import KafkaException
 from schemas.errors import BrokerGone, Fenced
 from schemas.settings import Settings
 from streams.changelog import POSITION_KEY, Position, Restored, read_partition
+from streams.changes import Changes
 from streams.checkpoint import Writer, create_writer
 from streams.metrics import Metrics
 from streams.pipeline import Pipeline
@@ -209,15 +210,14 @@ class OwnedPartition:
 
     async def _write(self, target: dict[str, int]) -> None:
         started = time.perf_counter()
-        effects, rows = self.pipeline.take()
-        topic = self._settings.topic("state")
+        effects, changes = self.pipeline.take()
+        rows = len(changes)
         position = Position(target, self._settings.topics.partitions).encode()
-        state = [Outgoing(topic, key, value) for key, value in rows]
-        state.append(Outgoing(topic, POSITION_KEY, position))
+        changes.append(POSITION_KEY, position)
         taken, self._unsaved = self._unsaved, 0
         try:
             async with asyncio.timeout(self._settings.kafka.outage_timeout):
-                await self._write_until_done(effects, state, target)
+                await self._write_until_done(effects, changes, target)
         except TimeoutError:
             raise BrokerGone(
                 f"partition {self.number}: no checkpoint for "
@@ -226,7 +226,7 @@ class OwnedPartition:
         self._saved = target
         self._room.set()
         self._metrics.checkpoints.labels("committed").inc()
-        self._metrics.state_bytes.inc(sum(len(row.value or b"") for row in state))
+        self._metrics.state_bytes.inc(changes.value_bytes)
         self._on_effects(effects)
         seconds = time.perf_counter() - started
         self._metrics.checkpoint_duration.observe(seconds)
@@ -235,17 +235,17 @@ class OwnedPartition:
             partition=self.number,
             events=taken,
             effects=len(effects),
-            rows=len(rows),
+            rows=rows,
             seconds=round(seconds, 4),
         )
 
     async def _write_until_done(
-        self, effects: Sequence[Outgoing], state: Sequence[Outgoing], target: dict[str, int]
+        self, effects: Sequence[Outgoing], changes: Changes, target: dict[str, int]
     ) -> None:
         """Write once, however often it takes: an unknown outcome is looked up, not guessed."""
         while True:
             try:
-                await self._writer.write(effects, state)
+                await self._writer.write(effects, changes)
                 return
             except (KafkaError, OSError) as error:
                 self._metrics.checkpoints.labels("failed").inc()

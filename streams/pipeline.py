@@ -33,6 +33,7 @@ from streams import evictions
 from streams.bank import step
 from streams.bank.bank import Bank
 from streams.changelog import FLEET, Restored, is_of_fleet
+from streams.changes import Changes
 from streams.fleet import Fleet
 from streams.handlers import HANDLERS, NOTHING, Done
 from streams.kept import Kept, Live
@@ -181,15 +182,16 @@ class Pipeline:
             self.last_timestamp = records[-1].timestamp
         return counts
 
-    def take(self) -> tuple[list[Outgoing], list[tuple[bytes, bytes | None]]]:
+    def take(self) -> tuple[list[Outgoing], Changes]:
         """Return effects and changed rows since the last call; they are the caller's now."""
         effects, self._effects = self._effects, []
-        rows = self.kept.take()
+        changes = self.kept.take()
         if self.fleet.changed:
             row = self.fleet.dump()
-            rows += split_parts(FLEET, row, self._fleet_bytes)
+            for key, part in split_parts(FLEET, row, self._fleet_bytes):
+                changes.append(key, part)
             self._fleet_bytes = len(row)
-        return effects, rows
+        return effects, changes
 
     def drain(self) -> list[Outgoing]:
         """Return effects only; a caller that keeps no state still calls `take` now and then."""

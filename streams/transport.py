@@ -33,6 +33,7 @@ from faust.types import TP, ConsumerMessage
 
 from schemas.compiled import AVAILABLE
 from streams.batches import Slice, read_batches, warm_up
+from streams.fetching import PackedFetchRequest
 
 log = structlog.get_logger("driftline.transport")
 
@@ -40,6 +41,9 @@ SCHEME = "driftline"
 FETCH_WAIT_MS = 50
 """How long a broker may hold a fetch. aiokafka has one fetch in flight per broker, so a partition
 that was just drained waits so long for its next one; Faust's own 1500 ms is felt."""
+FETCH_AT_MOST_BYTES = 4 * 1024 * 1024
+"""What a broker answers at most. aiokafka's own 50 MiB are reached with many partitions: such an
+answer is copied from one new piece of memory to the next, none of which any cache holds."""
 FETCH_BYTES = 64 * 1024
 """What a broker waits for, no longer than that: under a steady load many small fetches cost more
 than all that is done with the events."""
@@ -99,12 +103,17 @@ class PartitionSlice:
 
 
 def fetch_slices(fetcher: Any) -> None:
-    """Make one fetcher return slices; all others go on with records."""
+    """Make one fetcher return slices, for less; all others go on with records."""
     names = {"MemoryRecords": RawBatches, "PartitionRecords": PartitionSlice}
     method = FunctionType(
         aiokafka_fetcher.Fetcher._proc_fetch_request.__code__, vars(aiokafka_fetcher) | names
     )
     fetcher._proc_fetch_request = MethodType(method, fetcher)
+    asks = FunctionType(
+        aiokafka_fetcher.Fetcher._get_actions_per_node.__code__,
+        vars(aiokafka_fetcher) | {"FetchRequest": PackedFetchRequest},
+    )
+    fetcher._get_actions_per_node = MethodType(asks, fetcher)
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
@@ -137,6 +146,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]
         consumer._isolation_level = "read_committed"
         consumer._fetch_max_wait_ms = FETCH_WAIT_MS
         consumer._fetch_min_bytes = FETCH_BYTES
+        consumer._fetch_max_bytes = FETCH_AT_MOST_BYTES
         return consumer
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:

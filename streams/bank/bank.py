@@ -14,7 +14,7 @@ from learners.snapshot import dumps, loads
 from schemas.columns import Readings
 from schemas.errors import SnapshotError
 from schemas.settings import Detectors, LearnerSettings, SensorSettings
-from streams.bank import packing, step
+from streams.bank import packing, records, signatures, step
 from streams.bank.blocks import GROWTH, NOBODYS, SMALLEST, Blocks, give_back_all, take
 from streams.bank.layout import (
     BLOCKS,
@@ -50,15 +50,18 @@ from streams.bank.transfer import (
     thaw_monitors,
     version_beside,
 )
+from streams.changes import Changes
+from streams.rows import PART_BYTES, split_parts
 from streams.sensor import Fit, Sensor, fitted, new_sensor
 
 MAGIC: Final = b"DLR3"
-_SIGNATURE: Final = 16
+_SIGNATURE: Final = signatures.SIZE
 _PRINT: Final = 8
 _HEAD: Final = len(MAGIC) + _SIGNATURE + 2 * _PRINT
 _SECTIONS: Final = 3
 _GAPS: Final = monitor.SLOTS + monitor.POSITIONS
-_PACKED_AT_ONCE: Final = 2**20
+_MARGIN: Final = bytes(8)
+"""What reading numbers looks at behind their end."""
 
 _Three: TypeAlias = tuple[Any, Any, Any]
 
@@ -106,6 +109,7 @@ class Bank:
         self.dirty = np.zeros(0, np.uint8)
         self._scalars = scalars(layout)
         self._spare: Any = self._new_spare()
+        self._room_to_pack = packing.room_to_pack(layout, self.blocks.levels)
         blank = self._blank
         parts = (
             blank.floats,
@@ -116,6 +120,11 @@ class Bank:
             blank.gaps,
             blank.contest,
         )
+        self._head = np.frombuffer(
+            MAGIC + bytes(_SIGNATURE) + layout.learner_print + layout.detectors_print, np.uint8
+        )
+        self._signer = signatures.signer(key[: signatures.LONGEST_KEY])
+        self._signed = tuple(np.zeros(records.AT_ONCE, np.int64) for _ in range(3))
         self._most_bytes = _HEAD + 64 + 9 * sum(part.size + 16 for part in parts)
 
     def __len__(self) -> int:
@@ -282,41 +291,62 @@ class Bank:
             held[number],
             self.blocks.arrays,
             self._scalars,
-            self._spare[0],
-            self._spare[1],
+            self._room_to_pack,
             out,
             0,
         )
         return self._sealed(number, out[:end].tobytes())
 
-    def take(self) -> Iterator[tuple[str, bytes]]:
-        """Yield id and stored row of each sensor that changed since the last time."""
+    def take(self, changes: Changes) -> None:
+        """Write each sensor that changed since the last time."""
         rows = len(self.names)
         numbers = np.flatnonzero((self.dirty[:rows] == 1) & (self.elsewhere[:rows] == 0))
         self.dirty[:] = 0
-        out = np.empty(max(_PACKED_AT_ONCE, self._most_bytes), np.uint8)
-        ends = np.empty(len(numbers), np.int64)
+        if self._beside or self._most_bytes > PART_BYTES:
+            alone = np.isin(numbers, list(self._beside)) | (self._most_bytes > PART_BYTES)
+            for number in numbers[alone].tolist():
+                self._write_alone(number, changes)
+            numbers = numbers[~alone]
+        self._write(numbers, changes)
+
+    def _write(self, numbers: Any, changes: Changes) -> None:
+        """Write rows that have nothing beside them."""
+        framing = self._most_bytes + records.KEY_FRAMING + records.FRAMING
+        begins, ends, _ = self._signed
         first = 0
         while first < len(numbers):
-            after = packing.pack_many(
+            batch = changes.room(len(self.names[numbers[first]]) + framing)
+            after, end = records.pack_many(
                 numbers,
                 first,
                 *self._arrays,
                 self.blocks.arrays,
                 self._scalars,
-                self._spare[0],
-                self._spare[1],
+                self._room_to_pack,
+                self.names.arena,
+                self.names.arena_at,
+                self._head,
                 self._most_bytes,
-                out,
-                ends,
+                batch.data,
+                batch.end,
+                len(batch.data),
+                batch.records,
+                self._signer,
+                self._signed,
             )
-            packed, begins = out.data, 0
-            for number, end in zip(
-                numbers[first:after].tolist(), ends[first:after].tolist(), strict=True
-            ):
-                yield self.names[number].decode(), self._sealed(number, bytes(packed[begins:end]))
-                begins = end
-            first = after
+            written = after - first
+            if written:
+                signed = int(ends[:written].sum() - begins[:written].sum())
+                size = signed + written * (len(MAGIC) + _SIGNATURE)
+                changes.wrote(batch, int(end), written, size)
+            else:
+                self._write_alone(int(numbers[first]), changes)
+            first += max(1, written)
+
+    def _write_alone(self, number: int, changes: Changes) -> None:
+        key = ["sensor", self.names[number].decode()]
+        for name, part in split_parts(key, self.stored(number)):
+            changes.append(name, part)
 
     def restore(
         self, names: Sequence[bytes], stored: Sequence[bytes], expected: int = 0
@@ -352,19 +382,31 @@ class Bank:
             stored = [row for row, fit in zip(stored, fits, strict=True) if fit]
         if not stored:
             return foreign
-        verify_all(stored, self._key)
+        data = b"".join([*stored, _MARGIN])
+        ends = np.cumsum(np.fromiter(map(len, stored), np.int64, len(stored)))
+        self._verify(stored, np.frombuffer(data, np.uint8), ends)
         first = len(self.names)
         self.names.add_many(names)
         self._grow(max(first + expected - len(foreign), len(self.names)))
-        ends = np.cumsum(np.fromiter(map(len, stored), np.int64, len(stored)))
         begins = np.concatenate([[0], ends[:-1]]) + _HEAD
-        data = b"".join(stored)
         after = np.empty(len(stored), np.int64)
         self.blocks.reserve(expected)
         self._unpack(np.frombuffer(data, np.uint8), begins, first, after)
         for place in np.flatnonzero(after < ends).tolist():
             self._beside[first + place] = data[after[place] : ends[place]]
         return foreign
+
+    def _verify(self, stored: Sequence[bytes], data: Any, ends: Any) -> None:
+        """Check the signatures of stored rows, which stand in `data` one after the other."""
+        signed_at = np.concatenate([[0], ends[:-1]]) + len(MAGIC)
+        count = len(stored)
+        made = np.empty(count * _SIGNATURE, np.uint8)
+        places = np.arange(count) * _SIGNATURE
+        signatures.sign(data, signed_at + _SIGNATURE, ends, count, self._signer, made, places)
+        held = data[signed_at[:, None] + np.arange(_SIGNATURE)]
+        if not hmac.compare_digest(held.tobytes(), made.tobytes()):
+            for row in stored:
+                verified(row, self._key)
 
     def _unpack(self, data: Any, begins: Any, first: int, after: Any) -> None:
         """Read rows into those from `first` on; `after` is to say where each ends."""
@@ -458,6 +500,7 @@ class Bank:
     def _deepen(self, levels: int) -> None:
         self.blocks.deepen(levels)
         self._spare = self._new_spare()
+        self._room_to_pack = packing.room_to_pack(self.layout, self.blocks.levels)
 
     def _new_spare(self) -> Any:
         layout, blocks = self.layout, self.blocks
@@ -534,21 +577,6 @@ def verified(row: bytes, key: bytes) -> bytes:
     return rest
 
 
-def verify_all(rows: Sequence[bytes], key: bytes) -> None:
-    """Check the signatures of many stored rows.
-
-    Raises
-    ------
-    SnapshotError
-        As `verified` does.
-    """
-    begins = len(MAGIC) + _SIGNATURE
-    expected = b"".join([_signature(row[begins:], key) for row in rows])
-    if not hmac.compare_digest(b"".join([row[len(MAGIC) : begins] for row in rows]), expected):
-        for row in rows:
-            verified(row, key)
-
-
 def last_offset(row: bytes) -> int:
     """Return the last offset of the sensor of a stored row."""
     return int(_integers(row)[LAST_OFFSET])
@@ -596,7 +624,7 @@ def read(row: bytes, key: bytes, sensor_id: str, settings: SensorSettings) -> Se
         As `verified` does.
     """
     rest = verified(row, key)
-    data = np.frombuffer(rest, np.uint8)
+    data = np.frombuffer(rest + _MARGIN, np.uint8)
     fit = fit_of(row, settings)
     # A section that does not fit is not read; any layout will do for what is left of it.
     fitting = settings.model_copy(

@@ -11,82 +11,85 @@ from typing import Any
 
 import numpy as np
 
-from schemas.compiled import allocating
+from schemas.compiled import compiled
+from schemas.words import flipped, leading_zeros, load, store, trailing_zeros
 
 
-@allocating
-def put_floats(values: Any, count: int, out: Any, at: int) -> int:
-    """Write floats; return where they end. At most 8.5 bytes each, and one."""
-    patterns = values.view(np.uint64)
+@compiled
+def put_floats(values: Any, first: int, count: int, out: Any, at: int) -> int:
+    """Write floats, those from index `first` on; return where they end.
+
+    At most 8.5 bytes each, and one; up to 8 bytes behind the end are written over.
+    """
     lengths = at
     at += (count + 1) // 2
-    for n in range(count):
-        pattern = patterns[n]
-        used = 0
-        while pattern != np.uint64(0):
-            out[at] = np.uint8(pattern >> np.uint64(56))
-            at += 1
-            used += 1
-            pattern = pattern << np.uint64(8)
-        if n % 2 == 0:
-            out[lengths + n // 2] = used
-        else:
-            out[lengths + n // 2] |= np.uint8(used << 4)
+    for n in range(first, first + count, 2):
+        pattern = load(values, n)
+        following = load(values, n + 1) if n + 1 < first + count else np.uint64(0)
+        out[lengths] = np.uint8(0)
+        if pattern | following != np.uint64(0):
+            used = 8 - trailing_zeros(pattern) // 8
+            more = 8 - trailing_zeros(following) // 8
+            store(out, at, flipped(pattern))
+            store(out, at + used, flipped(following))
+            out[lengths] = np.uint8(used | more << 4)
+            at += used + more
+        lengths += 1
     return at
 
 
-@allocating
-def take_floats(data: Any, at: int, count: int, values: Any) -> int:
-    """Read floats; return where they end."""
-    patterns = values.view(np.uint64)
+@compiled
+def take_floats(data: Any, at: int, count: int, values: Any, first: int) -> int:
+    """Read floats to index `first` on; return where they end.
+
+    Up to 8 bytes behind that are looked at.
+    """
     lengths = at
     at += (count + 1) // 2
     for n in range(count):
-        used = data[lengths + n // 2]
+        used: Any = np.int64(data[lengths + n // 2])
         used = used & 15 if n % 2 == 0 else used >> 4
-        pattern = np.uint64(0)
-        for place in range(used):
-            pattern |= np.uint64(data[at]) << np.uint64(56 - 8 * place)
-            at += 1
-        patterns[n] = pattern
+        # In two steps, since a number can't be moved by all of its 64 bits.
+        missing = np.uint64(8 * (8 - used))
+        half = missing >> np.uint64(1)
+        pattern = flipped(load(data, at)) >> half >> (missing - half)
+        store(values, first + n, pattern << half << (missing - half))
+        at += used
     return at
 
 
-@allocating
-def put_integers(values: Any, count: int, out: Any, at: int) -> int:
-    """Write integers; return where they end. At most 8.5 bytes each, and one."""
+@compiled
+def put_integers(values: Any, first: int, count: int, out: Any, at: int) -> int:
+    """Write integers; return where they end. As `put_floats` does."""
     lengths = at
     at += (count + 1) // 2
     for n in range(count):
-        number = values[n]
+        number = values[first + n]
         pattern = np.uint64((number << 1) ^ (number >> 63))
-        used = 0
-        while pattern != np.uint64(0):
-            out[at] = np.uint8(pattern & np.uint64(255))
-            at += 1
-            used += 1
-            pattern = pattern >> np.uint64(8)
+        used = 8 - leading_zeros(pattern) // 8
+        store(out, at, pattern)
+        at += used
         if n % 2 == 0:
-            out[lengths + n // 2] = used
+            out[lengths + n // 2] = np.uint8(used)
         else:
             out[lengths + n // 2] |= np.uint8(used << 4)
     return at
 
 
-@allocating
-def take_integers(data: Any, at: int, count: int, values: Any) -> int:
-    """Read integers; return where they end."""
+@compiled
+def take_integers(data: Any, at: int, count: int, values: Any, first: int) -> int:
+    """Read integers; return where they end. As `take_floats` does."""
     lengths = at
     at += (count + 1) // 2
     for n in range(count):
-        used = data[lengths + n // 2]
+        used: Any = np.int64(data[lengths + n // 2])
         used = used & 15 if n % 2 == 0 else used >> 4
-        pattern = np.uint64(0)
-        for place in range(used):
-            pattern |= np.uint64(data[at]) << np.uint64(8 * place)
-            at += 1
+        missing = np.uint64(8 * (8 - used))
+        half = missing >> np.uint64(1)
+        pattern = load(data, at) << half << (missing - half) >> half >> (missing - half)
+        at += used
         number = np.int64(pattern >> np.uint64(1))
         if pattern & np.uint64(1):
             number = -number - 1
-        values[n] = number
+        values[first + n] = number
     return at

@@ -31,6 +31,7 @@ from streams.bank.layout import (
     ERROR_BEGAN,
     ERROR_BLOCK,
     GAPS_BLOCK,
+    INTEGERS,
     LEARNER,
     MISSING,
     MISSING_BLOCK,
@@ -38,6 +39,7 @@ from streams.bank.layout import (
     VALUE,
     VALUE_BEGAN,
     VALUE_BLOCK,
+    Layout,
 )
 from streams.bank.numbers import put_floats, put_integers, take_floats, take_integers
 from streams.bank.step import ERROR_ADWIN, VALUE_ADWIN
@@ -90,126 +92,105 @@ def _complete(row: Any, at: int) -> None:
         row[at + monitor.REACH] = Z_LIMIT_OF_A_CONSTANT if constant else Z_LIMIT
 
 
-@allocating
-def _pack_adwin(room: Any, block: int, out: Any, at: int) -> int:
+@compiled
+def _pack_adwin(room: Any, block: int, numbers: Any, out: Any, at: int) -> int:
     heads, counts, buckets, _, _, _, _ = room
-    numbers = np.empty(_ROOM + buckets[block].size)
     if block == blocks.NOBODYS:
-        numbers[:_NEW_ADWIN] = 0.0
+        for n in range(_NEW_ADWIN):
+            numbers[n] = 0.0
         used = _NEW_ADWIN
     else:
         used = adwin_packing.pack(heads[block], 0, counts[block], buckets[block], numbers, 0)
     out[at] = np.uint8(used & 255)
     out[at + 1] = np.uint8(used >> 8)
-    return int(put_floats(numbers, used, out, at + 2))
+    return int(put_floats(numbers, 0, used, out, at + 2))
 
 
-@allocating
+def room_to_pack(layout: Layout, levels: int) -> tuple[Any, ...]:
+    """Return what `pack` works in.
+
+    Parameters
+    ----------
+    layout
+        Of the rows.
+    levels
+        Of their ADWINs.
+    """
+    longest = _ROOM + 2 * levels * (layout.max_buckets + 1)
+    return (
+        np.zeros(layout.width),
+        np.zeros(INTEGERS, np.int64),
+        np.zeros(max(longest, monitor.SLOTS)),
+        np.zeros(monitor.POSITIONS, np.int64),
+    )
+
+
+@compiled
 def pack(
-    row: Any,
-    integers: Any,
-    held: Any,
-    room: Any,
-    scalars: Any,
-    spare_row: Any,
-    spare_integers: Any,
-    out: Any,
-    at: int,
+    row: Any, integers: Any, held: Any, room: Any, scalars: Any, spare: Any, out: Any, at: int
 ) -> int:
-    """Write a row to `out` from `at` on; return where it ends."""
+    """Write a row to `out` from `at` on; return where it ends.
+
+    Parameters
+    ----------
+    row, integers, held, room, scalars
+        See `streams.bank.step.run`.
+    spare
+        Of `room_to_pack`.
+    out, at
+        Where to write; 8 bytes behind the end are written over.
+    """
     width = row.shape[0]
-    spare_row[:] = row
-    spare_integers[:] = integers
+    spare_row, spare_integers, numbers, positions = spare
+    for n in range(width):
+        spare_row[n] = row[n]
+    for n in range(integers.shape[0]):
+        spare_integers[n] = integers[n]
     _canonical(spare_row, VALUE, spare_integers, VALUE_BEGAN)
     _canonical(spare_row, ERROR, spare_integers, ERROR_BEGAN)
 
     begins = at
-    at = put_floats(spare_row[:PREQUENTIAL], _OPENING, out, at + 4)
-    at = put_integers(spare_integers, VALUE_BEGAN, out, at)
+    at = put_floats(spare_row, 0, _OPENING, out, at + 4)
+    at = put_integers(spare_integers, 0, VALUE_BEGAN, out, at)
     _close(out, begins, at)
 
     begins = at
-    at = put_floats(spare_row[PREQUENTIAL:VALUE], _OF_THE_LEARNER, out, at + 4)
-    at = put_floats(spare_row[LEARNER:], width - LEARNER, out, at)
+    at = put_floats(spare_row, PREQUENTIAL, _OF_THE_LEARNER, out, at + 4)
+    at = put_floats(spare_row, LEARNER, width - LEARNER, out, at)
     values = room[3]
     if row[CONTEST] > 0.0:
-        at = put_floats(values[held[CONTEST_BLOCK]], contest.LEARNER + width - LEARNER, out, at)
+        at = put_floats(values[held[CONTEST_BLOCK]], 0, contest.LEARNER + width - LEARNER, out, at)
     _close(out, begins, at)
 
     begins = at
-    at = put_floats(spare_row[VALUE:LEARNER], LEARNER - VALUE, out, at + 4)
-    rest = spare_integers[VALUE_BEGAN:]
-    at = put_integers(rest, rest.shape[0], out, at)
-    at = put_floats(values[held[VALUE_BLOCK]], int(row[VALUE + monitor.BUFFERED]), out, at)
-    at = put_floats(values[held[ERROR_BLOCK]], int(row[ERROR + monitor.BUFFERED]), out, at)
+    at = put_floats(spare_row, VALUE, LEARNER - VALUE, out, at + 4)
+    at = put_integers(spare_integers, VALUE_BEGAN, spare_integers.shape[0] - VALUE_BEGAN, out, at)
+    at = put_floats(values[held[VALUE_BLOCK]], 0, int(row[VALUE + monitor.BUFFERED]), out, at)
+    at = put_floats(values[held[ERROR_BLOCK]], 0, int(row[ERROR + monitor.BUFFERED]), out, at)
     if scalars[VALUE_ADWIN] != 0:
-        at = _pack_adwin(room, held[VALUE_BLOCK], out, at)
+        at = _pack_adwin(room, held[VALUE_BLOCK], numbers, out, at)
     if scalars[ERROR_ADWIN] != 0:
-        at = _pack_adwin(room, held[ERROR_BLOCK], out, at)
+        at = _pack_adwin(room, held[ERROR_BLOCK], numbers, out, at)
     if row[MISSING] < 0.0:
         gaps = held[GAPS_BLOCK]
-        numbers = values[gaps, : monitor.SLOTS].copy()
-        positions = room[6][gaps, monitor.SLOTS : _GAPS].copy()
+        for n in range(monitor.SLOTS):
+            numbers[n] = values[gaps, n]
+        for n in range(monitor.POSITIONS):
+            positions[n] = room[6][gaps, monitor.SLOTS + n]
         _canonical(numbers, 0, positions, 0)
-        at = put_floats(numbers, monitor.SLOTS, out, at)
-        at = put_integers(positions, monitor.POSITIONS, out, at)
-        at = _pack_adwin(room, held[MISSING_BLOCK], out, at)
+        at = put_floats(numbers, 0, monitor.SLOTS, out, at)
+        at = put_integers(positions, 0, monitor.POSITIONS, out, at)
+        at = _pack_adwin(room, held[MISSING_BLOCK], numbers, out, at)
     _close(out, begins, at)
     return at
-
-
-@allocating
-def pack_many(
-    numbers: Any,
-    first: int,
-    rows: Any,
-    integers: Any,
-    held: Any,
-    room: Any,
-    scalars: Any,
-    spare_row: Any,
-    spare_integers: Any,
-    most: int,
-    out: Any,
-    ends: Any,
-) -> int:
-    """Write rows one after the other while there is room; return the next one's place in `numbers`.
-
-    Parameters
-    ----------
-    numbers, first
-        Which rows, from place `first` on.
-    most
-        The most that one row takes.
-    out, ends
-        The bytes, and where each row ends; as long as `numbers`.
-    """
-    at = 0
-    for place in range(first, numbers.shape[0]):
-        if at + most > out.shape[0]:
-            return place
-        number = numbers[place]
-        at = pack(
-            rows[number],
-            integers[number],
-            held[number],
-            room,
-            scalars,
-            spare_row,
-            spare_integers,
-            out,
-            at,
-        )
-        ends[place] = at
-    return int(numbers.shape[0])
 
 
 @compiled
 def unpack_sensor(data: Any, at: int, row: Any, integers: Any) -> int:
     """Read the first section; return where the next one begins."""
     after = section_end(data, at)
-    at = take_floats(data, at + 4, _OPENING, row[:PREQUENTIAL])
-    take_integers(data, at, VALUE_BEGAN, integers)
+    at = take_floats(data, at + 4, _OPENING, row, 0)
+    take_integers(data, at, VALUE_BEGAN, integers, 0)
     return after
 
 
@@ -228,28 +209,27 @@ def unpack_learner(data: Any, at: int, row: Any, beside: Any) -> int:
     """
     after = section_end(data, at)
     width = row.shape[0] - LEARNER
-    at = take_floats(data, at + 4, _OF_THE_LEARNER, row[PREQUENTIAL:VALUE])
-    at = take_floats(data, at, width, row[LEARNER:])
+    at = take_floats(data, at + 4, _OF_THE_LEARNER, row, PREQUENTIAL)
+    at = take_floats(data, at, width, row, LEARNER)
     if row[CONTEST] > 0.0:
-        take_floats(data, at, contest.LEARNER + width, beside)
+        take_floats(data, at, contest.LEARNER + width, beside, 0)
     return after
 
 
 @compiled
 def unpack_monitors(data: Any, at: int, row: Any, integers: Any) -> int:
     """Read what the third section begins with; return where the warm-ups begin."""
-    at = take_floats(data, at + 4, LEARNER - VALUE, row[VALUE:LEARNER])
-    rest = integers[VALUE_BEGAN:]
-    at = take_integers(data, at, rest.shape[0], rest)
+    at = take_floats(data, at + 4, LEARNER - VALUE, row, VALUE)
+    at = take_integers(data, at, integers.shape[0] - VALUE_BEGAN, integers, VALUE_BEGAN)
     _complete(row, VALUE)
     _complete(row, ERROR)
     return int(at)
 
 
-@allocating
+@compiled
 def unpack_warm_up(data: Any, at: int, row: Any, monitor_at: int, buffer: Any) -> int:
     """Read the values of a warm-up; return where they end."""
-    return int(take_floats(data, at, int(row[monitor_at + monitor.BUFFERED]), buffer))
+    return int(take_floats(data, at, int(row[monitor_at + monitor.BUFFERED]), buffer, 0))
 
 
 @allocating
@@ -260,7 +240,7 @@ def unpack_adwin(data: Any, at: int, head: Any, counts: Any, buckets: Any, check
     """
     used = int(data[at]) + 256 * int(data[at + 1])
     numbers = np.empty(used)
-    at = take_floats(data, at + 2, used, numbers)
+    at = take_floats(data, at + 2, used, numbers, 0)
     levels = adwin_packing.levels_in(numbers, 0, buckets.shape[2] - 1)
     if levels > counts.shape[0]:
         return -levels
@@ -281,11 +261,11 @@ def _needs(row: Any, signal: int, scalars: Any) -> bool:
     return bool(has_adwin and row[at + monitor.REF_N] > 0.0)
 
 
-@allocating
+@compiled
 def unpack_gaps(data: Any, at: int, gaps: Any, positions: Any) -> int:
     """Read the monitor of ``missing``; return where its ADWIN begins."""
-    at = take_floats(data, at, monitor.SLOTS, gaps)
-    return int(take_integers(data, at, monitor.POSITIONS, positions))
+    at = take_floats(data, at, monitor.SLOTS, gaps, 0)
+    return int(take_integers(data, at, monitor.POSITIONS, positions, 0))
 
 
 @allocating

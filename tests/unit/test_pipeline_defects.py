@@ -127,7 +127,7 @@ def test_the_first_record_of_a_sensor_leaves_no_sensor_behind() -> None:
     pipeline.process("sensors", [record(0, CURSED)])
     effects, changed = pipeline.take()
     assert len(dead(effects)) == 1
-    assert changed == []
+    assert list(changed) == []
     assert pipeline.sensors == 0
 
 

@@ -99,7 +99,8 @@ def test_a_slice_that_was_seen_before_changes_nothing() -> None:
     pipeline.take()
     before = dict(pipeline.position)
     pipeline.process("sensors", events)
-    assert pipeline.take() == ([], [])
+    effects, changes = pipeline.take()
+    assert (effects, list(changes)) == ([], [])
     assert pipeline.position == before
 
 

@@ -80,6 +80,7 @@ def test_isolation_and_fetch_wait_are_read_when_the_consumer_starts() -> None:
     assert "isolation_level=self._isolation_level" in source(aiokafka.AIOKafkaConsumer.start)
     assert "fetch_max_wait_ms=self._fetch_max_wait_ms" in source(aiokafka.AIOKafkaConsumer.start)
     assert "fetch_min_bytes=self._fetch_min_bytes" in source(aiokafka.AIOKafkaConsumer.start)
+    assert "fetch_max_bytes=self._fetch_max_bytes" in source(aiokafka.AIOKafkaConsumer.start)
 
 
 def test_the_thread_fetches_in_one_method() -> None:
