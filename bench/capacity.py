@@ -165,7 +165,7 @@ def main(
         float, typer.Option(metavar="S", min=0.05, help="checkpoint.interval in seconds.")
     ] = 1.0,
     event_us: Annotated[float, typer.Option(help="CPU time for an event.")] = 0.85,
-    row_us: Annotated[float, typer.Option(help="CPU time for a row.")] = 6.2,
+    row_us: Annotated[float, typer.Option(help="CPU time for a row.")] = 2.7,
     transaction_us: Annotated[float, typer.Option(help="CPU time for a transaction.")] = 5800.0,
     event_bytes: Annotated[float, typer.Option(help="Bytes of an event.")] = 81.0,
     row_bytes: Annotated[float, typer.Option(help="Bytes of a row.")] = 1330.0,
