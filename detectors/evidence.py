@@ -139,11 +139,23 @@ def facts_of(
     if (signal.startswith(_FEATURE) or signal == _READING) and name not in moved:
         moved = [name, *moved] if name in observed.inputs else moved
     known = observed.facts(moved)
-    label = monitors.get("label")
-    if not known.labels and label is not None and label.measure is not None:
-        # Its detectors know of a change of numbers before their distribution shows it.
-        return replace(known, labels=bool(_value_moved(label)))
+    if not known.labels and _led_by(monitors.get("label"), *told):
+        return replace(known, labels=True)
     return known
+
+
+def _led_by(label: SignalMonitor | None, signal: str, found: Finding) -> bool:
+    """Tell whether the label has moved farther than an input: what it causes moves less.
+
+    The detectors of a number know of its change before its distribution shows it.
+    """
+    change = None if label is None else label.suspected
+    before, after = found.before, found.after
+    if change is None or not signal.startswith(_FEATURE) or before is None or after is None:
+        return False
+    _, earlier, since = change
+    own, cause = abs(after.mean - before.mean), abs(since.mean - earlier.mean)
+    return bool(_value_moved(label)) and cause * before.std > own * earlier.std
 
 
 def _value_moved(monitor: SignalMonitor | None) -> bool | None:
