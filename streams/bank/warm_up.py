@@ -80,14 +80,17 @@ def warm_up() -> None:
     names.keep(np.arange(_SENSORS))
     pipeline = Pipeline(settings, 0)
     warmup = settings.detectors.warmup
-    pipeline.process("sensors", _events([b"1"] * (warmup + 2), 0))
+    # Readings that differ, since no detector looks at the errors of a constant, and enough of them
+    # for a detector to be at work when its row is made an object.
+    readings = [b"%d" % (n * n % 17) for n in range(3 * warmup)]
+    pipeline.process("sensors", _events(readings, 0))
     _, rows = pipeline.take()
     stored = {key: row for key, row in rows if row is not None}
     Pipeline(settings, 0).restore(Restored(Position(), stored))
     for (_, sensor_id, *_), row in join_parts(stored).items():
         read(row, pipeline.kept.key, sensor_id, settings.for_sensor(sensor_id))
     # An event without a value makes an object of the row.
-    pipeline.process("sensors", _events([b"1", b"null"], warmup + 2))
+    pipeline.process("sensors", _events([b"1", b"null", b"1"], len(readings)))
     pipeline.take()
     compiled.mark_complete()
 
