@@ -484,33 +484,38 @@ class SignalMonitor:
         if not found:
             return ()
         if caution is not Caution.NONE:
-            # A warning changes nothing, so there is nothing to be taken as normal either.
-            drifts = any(kind == "drift" for _, kind in found)
-            if not drifts or not self._believed(caution, at):
+            verdict = self._verdict(caution, at)
+            if verdict != "change":
+                # A warning changes nothing, so there is nothing to be taken as normal either.
+                if any(kind == "drift" for _, kind in found):
+                    self._go_on(verdict)
                 return ()
         return self._explain(found, at)
 
-    def _believed(self, caution: Caution, at: Position) -> bool:
-        """Tell whether what was found is a drift; if not, go on or take it as the new normal."""
+    def _verdict(self, caution: Caution, at: Position) -> Literal["change", "usual", "unclear"]:
+        """Tell whether what was found is a change, is usual at that time of day, or unclear."""
         side = self._side
-        if caution is not Caution.ALL and self._reference is not None:
-            if side.sum == 0.0:
-                return True
-            if side.began is not None and at.ts - side.began.ts <= QUICK:
-                return True
-            slope, of_a_line = side.slope(self._reference.scale)
-            sure = of_a_line >= SURE
-            is_line = sure and slope >= LINE * of_a_line
-            if (sure and slope <= STEP * of_a_line) or (caution is Caution.LINES and not is_line):
-                return True
-            summing = [item.detector for item in self._attached if item.excursions is not None]
-            limits = [detector.threshold or 0.0 for detector in summing]
-            if not is_line and limits and max(limits) < UNDECIDED * HIGHEST:
-                for detector, limit in zip(summing, limits, strict=True):
-                    detector.go_on(WAIT * limit)
-                return False
-        self.reset()
-        return False
+        if caution is Caution.ALL or self._reference is None:
+            return "usual"
+        if side.sum == 0.0 or side.began is None or at.ts - side.began.ts <= QUICK:
+            return "change"
+        slope, of_a_line = side.slope(self._reference.scale)
+        sure = of_a_line >= SURE
+        if sure and slope <= STEP * of_a_line:
+            return "change"
+        if sure and slope >= LINE * of_a_line:
+            return "usual"
+        return "change" if caution is Caution.LINES else "unclear"
+
+    def _go_on(self, verdict: Literal["usual", "unclear"]) -> None:
+        """Go on with higher limits where it is unclear, or take what comes as the new normal."""
+        summing = [item.detector for item in self._attached if item.excursions is not None]
+        limits = [detector.threshold or 0.0 for detector in summing]
+        if verdict == "usual" or not limits or max(limits) >= UNDECIDED * HIGHEST:
+            self.reset()
+            return
+        for detector, limit in zip(summing, limits, strict=True):
+            detector.go_on(WAIT * limit)
 
     def _unscaled_distance(self, x: float) -> float:
         seen = self._seen
