@@ -61,7 +61,7 @@ _MIXED: Final = (
 _TURNS: Final = (32, 24, 16, 63)
 
 
-@instruction
+@instruction()
 def _compress(_: Any, states: Any, places: Any, taken: Any, last: Any, live: Any) -> Any:
     """Take in one block in each lane (section 3.2 of the RFC).
 
