@@ -149,7 +149,7 @@ def _led_by(label: SignalMonitor | None, signal: str, found: Finding) -> bool:
 
     The detectors of a number know of its change before its distribution shows it.
     """
-    change = None if label is None else label.suspected
+    change = _suspected(label)
     before, after = found.before, found.after
     if change is None or not signal.startswith(_FEATURE) or before is None or after is None:
         return False
@@ -158,9 +158,16 @@ def _led_by(label: SignalMonitor | None, signal: str, found: Finding) -> bool:
     return bool(_value_moved(label)) and cause * before.std > own * earlier.std
 
 
+def _suspected(
+    monitor: SignalMonitor | None,
+) -> tuple[Position, Statistics, Statistics] | None:
+    """Return what a monitor suspects now, None too where there is no monitor."""
+    return None if monitor is None else monitor.suspected
+
+
 def _value_moved(monitor: SignalMonitor | None) -> bool | None:
     """Tell whether a value's mean has moved by enough for its errors to come from that."""
-    found = None if monitor is None else monitor.suspected
+    found = _suspected(monitor)
     if monitor is None or found is None:
         return None
     _, before, since = found
@@ -174,7 +181,7 @@ def _value_moved(monitor: SignalMonitor | None) -> bool | None:
 
 def _came_along(monitor: SignalMonitor | None, after: Statistics | None) -> bool:
     """Tell whether a mean has moved since the change of another signal: too few values to count."""
-    found = None if monitor is None else monitor.suspected
+    found = _suspected(monitor)
     if found is None or after is None or not _value_moved(monitor):
         return False
     return abs(found[2].n - after.n) <= max(_FEWEST, after.n // 4)
@@ -199,8 +206,7 @@ def _of_inputs(
         )
         point = points.get(signal)
         if moved and point is None:
-            monitor = monitors.get(signal)
-            change = None if monitor is None else monitor.suspected
+            change = _suspected(monitors.get(signal))
             point = None if change is None else change[0]
         entries.append(
             Evidence(
@@ -241,7 +247,7 @@ def _of_finding(signal: str, finding: Finding) -> Evidence | None:
 
 def _of_suspicion(signal: str, monitor: SignalMonitor | None) -> Evidence | None:
     """Say of a signal that no detector has told what it may have moved by."""
-    change = None if monitor is None else monitor.suspected
+    change = _suspected(monitor)
     if change is None or change[2].n < _FEWEST or change[1].n < _FEWEST:
         return None
     reference = None if monitor is None else monitor.measure
