@@ -282,6 +282,8 @@ def produce(
             "bootstrap.servers": bootstrap_servers,
             "partitioner": "murmur2_random",
             "linger.ms": 5,
+            # Otherwise a batch that is sent again, as to a topic just created, comes out of order.
+            "enable.idempotence": True,
             "log_level": 0,
             **options,
         }
