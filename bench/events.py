@@ -9,6 +9,9 @@ import orjson
 
 SEED = 1
 START = 1_767_614_400
+SPACING = 10.0
+"""Seconds between two readings of a sensor, however many sensors there are: where they send seldom,
+more of their days end in the same number of events."""
 _BLOCK = 10_000
 
 
@@ -36,9 +39,10 @@ def readings(
     names = [sensor_name(number) for number in range(first_sensor, first_sensor + sensors)]
     keys = [name.encode() for name in names]
     rng = np.random.default_rng([SEED, first])
+    apart = SPACING / sensors
     for block in range(first, first + count, _BLOCK):
         size = min(_BLOCK, first + count - block)
         for number, value in enumerate(rng.normal(20.0, 1.0, size).tolist(), block):
             sensor = number % sensors
-            event = {"sensor_id": names[sensor], "ts": START + number * 0.01, "value": value}
+            event = {"sensor_id": names[sensor], "ts": START + number * apart, "value": value}
             yield keys[sensor], orjson.dumps(event)
