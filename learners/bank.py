@@ -21,7 +21,7 @@ A row begins at a slot ``at`` of a larger one, is all zero for an untrained lear
 
 from __future__ import annotations
 
-from math import isfinite, nan
+from math import isfinite, nan, sqrt
 from typing import Any, Final
 
 import numpy as np
@@ -89,6 +89,16 @@ PREQUENTIAL_SLOTS: Final = 3
 LEARNING_RATE: Final = 0.01
 """Of the weights, and of the intercept: River's defaults."""
 
+SPLITTER: Final = 2.0**27 + 1.0
+"""Halves the digits of a float."""
+HALF_UNIT: Final = 2.0**-53
+CLEAR: Final = 0.9
+"""Twice the part of a unit in the last place by which a root may have been rounded to be clear:
+0.45. A power function that is off by less than 0.55 units rounds it in the same way."""
+LEAST_SQUARE: Final = 1e-200
+LARGEST_SQUARE: Final = 1e200
+"""Between which the exact product neither overflows nor loses digits."""
+
 CLIP: Final = 1e12
 """The largest gradient: River's default."""
 
@@ -143,8 +153,7 @@ def learn(row: Row, at: int, lags: int, value: float) -> int:
 
     n = row[at + LEARNED] + 1.0
     row[at + LEARNED] = n
-    # River takes v ** 0.5 by the power function of the C library, which rounds one value in a
-    # thousand otherwise than a square root; if the compiler saw a constant, it would take the root
+    # If the compiler saw a constant, it would take the square root.
     half = 0.5 * n / n
     expected = 0.0
     for lag in range(first, end, PER_LAG):
@@ -155,7 +164,7 @@ def learn(row: Row, at: int, lags: int, value: float) -> int:
         variance += ((x - before) * (x - mean) - variance) / n
         row[lag + MEAN] = mean
         row[lag + VARIANCE] = variance
-        row[lag + DEVIATION] = variance**half
+        row[lag + DEVIATION] = _power_of_half(variance, half)
         expected += row[lag + WEIGHT] * _scaled(row, lag, x)
     expected += row[at + INTERCEPT]
 
@@ -175,6 +184,32 @@ def learn(row: Row, at: int, lags: int, value: float) -> int:
     prediction += intercept
     row[at + NEXT] = prediction
     return DONE if abs(prediction) <= FAR * row[at + LARGEST_SEEN] else BROKEN
+
+
+@inlined
+def _power_of_half(x: float, half: float) -> float:
+    """Return ``x ** 0.5`` as the power function of the C library gives it, which River calls.
+
+    That rounds one number in a thousand otherwise than a square root: such whose exact root lies
+    nearly in the middle between two floats. It is several times as slow, so it is called only
+    where the root is not clearly nearer to one of them; `half` is 0.5, hidden from the compiler.
+
+    References
+    ----------
+    Dekker, "A floating-point technique for extending the available precision", Numerische
+    Mathematik 18, 1971, section 5 (the exact product of two floats).
+    """
+    root = sqrt(x)
+    high = SPLITTER * root
+    high -= high - root
+    low = root - high
+    square = root * root
+    beyond = ((high * high - square) + 2.0 * high * low) + low * low
+    # The exact root is about (x - root**2) / (2 * root) beyond the rounded one, in units of `unit`.
+    unit = (root + root * HALF_UNIT) - root
+    if LEAST_SQUARE < x < LARGEST_SQUARE and abs((x - square) - beyond) < CLEAR * root * unit:
+        return root
+    return float(x**half)
 
 
 @inlined

@@ -362,3 +362,23 @@ def test_a_metric_of_another_fading_factor_is_not_put_in_a_row() -> None:
     row = np.zeros(bank.PREQUENTIAL_SLOTS)
     assert not bank.freeze_prequential(Prequential(1.0, n=2, _sum=3.0, _weight=2.0), row, 0)
     assert not row.any()
+
+
+@compiled
+def _powers(numbers: Any, half: float, out: Any) -> None:
+    for n in range(numbers.shape[0]):
+        out[n] = bank._power_of_half(numbers[n], half)
+
+
+def test_the_power_of_a_half_is_that_of_the_c_library_to_the_last_bit() -> None:
+    rng = np.random.default_rng(3)
+    usual = rng.lognormal(0.0, 5.0, 200_000)
+    wide = 10.0 ** rng.uniform(-323.0, 308.0, 100_000)
+    # Roots right in the middle between two floats, and right beside it.
+    roots = rng.uniform(1.0, 2.0, 50_000)
+    middle = (roots + np.spacing(roots) / 2.0) ** 2 * 4.0 ** rng.integers(-20, 20, 50_000)
+    special = [0.0, 5e-324, 1e-200, 1.0, 2.0, 4.0, 1e200, 1.7976931348623157e308, math.inf]
+    numbers = np.concatenate([usual, wide, middle, np.nextafter(middle, 0.0), special])
+    found = np.empty_like(numbers)
+    _powers(numbers, 0.5, found)
+    assert found.tolist() == [x**0.5 for x in numbers.tolist()]
