@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-__all__ = ["FIRST", "Excursions", "limit_of", "next_due"]
+__all__ = ["FIRST", "Excursions", "limit_of", "next_due", "under_way"]
 
 _MILLION: Final = 1048576.0
 
@@ -46,6 +46,10 @@ DOUBT: Final = 3.0
 
 BEYOND_ANY: Final = 3.0
 """A limit is at least so many times the largest excursion that there was, the present one too."""
+
+HELD: Final = 0.5
+"""A limit that was taken from the sensor's own excursions stays as it is while the present one is
+beyond this part of it: what has begun may be a change, and is not to raise its own limit."""
 
 REACH: Final = 4.0
 """A calibrated sum sees no value farther from the reference than this many scales: a burst of wild
@@ -81,6 +85,21 @@ def limit_of(count: float, excess: float, largest: float, n: float, rate: float)
     limit = HIGH + mean * math.log(max(often * RESERVE / rate, 1.0))
     limit = min(max(limit, BEYOND_ANY * largest, LOWEST), HIGHEST)
     return math.floor(limit * _MILLION) / _MILLION
+
+
+def under_way(top: float, limit: float, n: float) -> bool:
+    """Tell whether the present excursion may be a change; a bank compiles it.
+
+    Parameters
+    ----------
+    top
+        How far it has come.
+    limit
+        The one in use.
+    n
+        Values that the excursions are from.
+    """
+    return n >= 2 * FIRST and top > HELD * limit
 
 
 class Excursions:

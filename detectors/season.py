@@ -53,6 +53,9 @@ HALF: Final = 0.5
 SLOPES: Final = 1.5
 """Standard errors that the difference of two hours must come to before it says what comes next."""
 
+MANY: Final = 400
+"""Values before a step that tell it from a wave where the hours before it are not known."""
+
 FEW: Final = 500
 """Events of a day that are worth waiting for."""
 
@@ -305,7 +308,7 @@ class Season:
         last, one_before = (place_of(hour - back) for back in (1, 2))
         known = int(self.integers[KNOWN])
         if not (known >> last) & 1 or not (known >> one_before) & 1:
-            return True
+            return before.n < MANY
         slope = self.floats[last] - self.floats[one_before]
         events_an_hour = max(after.n * HOUR / (until - since), 1.0)
         if abs(slope) < SLOPES * math.sqrt(2.0 * self.floats[WITHIN] / events_an_hour):

@@ -10,7 +10,7 @@ from typing import Literal
 
 from detectors.base import LARGEST, Detector
 from detectors.calibration import Reference, reference_of
-from detectors.excursions import FIRST, HIGHEST, REACH, Excursions, next_due
+from detectors.excursions import FIRST, HIGHEST, REACH, Excursions, next_due, under_way
 from detectors.moments import Moments, Statistics
 from detectors.registry import Parameter, create
 from schemas.errors import ConfigurationError
@@ -33,8 +33,9 @@ SURE = 7.0
 """Standard errors that a slope must come to, had a straight line led here, for it to tell."""
 STEP = 0.3
 LINE = 0.8
-"""Up to which part of that slope a change is a step, and from which on a line. Noise before the
-change that is taken for a part of it makes a step look like a line, less and less as it goes on."""
+"""Up to which part of that slope, either way, a change is a step, and from which on a line. Noise
+before the change that is taken for a part of it makes a step look like a line, less and less as it
+goes on. What comes back as steeply is a wave."""
 
 WAIT = 1.5
 UNDECIDED = 0.8
@@ -323,6 +324,8 @@ class SignalMonitor:
     def calibrate(self, rate: float, factor: float = 1.0) -> None:
         """Take the limits from how far the detectors have strayed since the reference was taken.
 
+        One that strays just now keeps its limit: a change is not to raise that.
+
         Parameters
         ----------
         rate
@@ -332,8 +335,10 @@ class SignalMonitor:
         """
         n = self._seen.n
         for attached in self._attached:
-            if attached.excursions is not None:
-                attached.detector.calibrate(factor * attached.excursions.limit(n, rate))
+            excursions, limit = attached.excursions, attached.detector.threshold
+            if excursions is None or (limit is not None and under_way(excursions.top, limit, n)):
+                continue
+            attached.detector.calibrate(factor * excursions.limit(n, rate))
         self._due = next_due(n)
 
     @property
@@ -501,7 +506,7 @@ class SignalMonitor:
             return "change"
         slope, of_a_line = side.slope(self._reference.scale)
         sure = of_a_line >= SURE
-        if sure and slope <= STEP * of_a_line:
+        if sure and abs(slope) <= STEP * of_a_line:
             return "change"
         if sure and slope >= LINE * of_a_line:
             return "usual"

@@ -26,7 +26,7 @@ from detectors.bank.reference import reference_of
 from detectors.base import LARGEST
 from detectors.calibration import Reference
 from detectors.ddm import Ddm
-from detectors.excursions import FIRST, HIGH, OVER, limit_of, next_due
+from detectors.excursions import FIRST, HIGH, OVER, limit_of, next_due, under_way
 from detectors.excursions import REACH as REACH_OF_A_SUM
 from detectors.page_hinkley import PageHinkley
 from detectors.signal import (
@@ -122,6 +122,7 @@ NAMES: Final = ("adwin", "ddm", "page-hinkley")
 
 _limit_of = compiled(limit_of)
 next_due_of = compiled(next_due)
+_under_way = compiled(under_way)
 
 
 @compiled
@@ -409,10 +410,12 @@ def calibrate(row: Floats, at: int, params: Floats, p: int, rate: float) -> bool
         return False
     if rate == 0.0:
         return True
+    row[at + DUE] = next_due_of(n)
+    if _under_way(row[at + TOP], page_hinkley.threshold_of(row, at + PH, params, p + PH_P), n):
+        return False
     largest = max(row[at + LARGEST_TOP], row[at + TOP])
     limit = _limit_of(row[at + EXCURSIONS], row[at + EXCESS], largest, n, rate)
     page_hinkley.calibrate(row, at + PH, params[p + FACTOR] * limit)
-    row[at + DUE] = next_due_of(n)
     return False
 
 

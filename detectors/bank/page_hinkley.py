@@ -26,6 +26,7 @@ __all__ = [
     "score",
     "step",
     "thaw",
+    "threshold_of",
 ]
 
 Floats = npt.NDArray[np.float64]
@@ -113,6 +114,13 @@ def score(row: Floats, at: int, params: Floats, p: int) -> float:
 
 
 @inlined
+def threshold_of(row: Floats, at: int, params: Floats, p: int) -> float:
+    """Return `PageHinkley.threshold`."""
+    given = row[at + _LIMIT]
+    return float(params[p + _THRESHOLD] if given == 0.0 else given)
+
+
+@inlined
 def calibrate(row: Floats, at: int, threshold: float) -> None:
     """Use another limit from now on, as `PageHinkley.calibrate` does."""
     row[at + _LIMIT] = threshold
@@ -158,9 +166,7 @@ def step(row: Floats, at: int, x: float, params: Floats, p: int) -> int:
     if n < params[p + _MIN_INSTANCES]:
         return 0
     mode = params[p + _MODE]
-    threshold = row[at + _LIMIT]
-    if threshold == 0.0:
-        threshold = params[p + _THRESHOLD]
+    threshold = threshold_of(row, at, params, p)
     found = (mode != _DOWN and rise - row[at + _LOWEST] > threshold) or (
         mode != _UP and row[at + _HIGHEST] - fall > threshold
     )

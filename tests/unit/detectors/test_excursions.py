@@ -103,6 +103,23 @@ def test_what_follows_a_drift_is_calibrated_anew() -> None:
     assert threshold(watched(values)) == threshold(watched(values[:100]))
 
 
+def test_a_change_under_way_does_not_raise_its_own_limit() -> None:
+    draw = random.Random(3)
+    due = 4 * FIRST
+    values = [draw.gauss(20.0 if n < due - 24 else 21.0, 1.0) for n in range(due + 1)]
+    before, after = watched(values[: due - 1]), watched(values)
+    assert after.reference is not None, "it has been found already: nothing is to be seen"
+    assert threshold(after) == threshold(before)
+    calm = [draw.gauss(20.0, 1.0) for _ in values]
+    assert threshold(watched(calm[: due - 1])) != threshold(watched(calm))
+
+
+def test_the_first_limit_of_its_own_is_taken_whatever_there_is() -> None:
+    draw = random.Random(3)
+    values = [draw.gauss(20.0 if n < FIRST - 20 else 21.0, 1.0) for n in range(FIRST)]
+    assert threshold(watched(values[:-1])) != threshold(watched(values))
+
+
 def test_a_limit_that_was_set_by_hand_stays() -> None:
     assert calibrated(["page-hinkley", "adwin"]) == ("page-hinkley",)
     assert calibrated(["page-hinkley"], {"page-hinkley": {"threshold": 30.0}}) == ()

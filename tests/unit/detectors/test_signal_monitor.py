@@ -323,3 +323,16 @@ def test_a_warning_in_a_cautious_time_changes_nothing() -> None:
         monitor.update(rng.gauss(1.0, 1.0), _at(n), Caution.ALL)
         n += 1
     assert monitor.measure is before
+
+
+def test_half_a_wave_that_comes_back_is_no_step() -> None:
+    told = 0
+    for seed in range(10):
+        monitor, rng = _monitor(calibrated=("page-hinkley",)), random.Random(seed)
+        for n in range(1300):
+            wave = 3.0 * math.sin(math.pi * (n - 100) / 720) if n >= 100 else 0.0
+            at = Position(n, n * 60_000_000)
+            told += bool(monitor.update(rng.gauss(20.0 + wave, 1.0), at, Caution.STEPS))
+            if monitor.due:
+                monitor.calibrate(1e-5)
+    assert told <= 2

@@ -72,6 +72,13 @@ def shifts(draw: random.Random, count: int) -> Stream:
         yield event(draw.gauss(20.0 if n // 300 % 2 else 26.0, 1.0), n)
 
 
+def bumps(draw: random.Random, count: int) -> Stream:
+    """Small and short ones, under way whenever limits are due."""
+    for n in range(count):
+        bump = 1.5 if n % 400 > 370 or n % 400 < 5 else 0.0
+        yield event(draw.gauss(20.0 + bump, 1.0), n)
+
+
 def noise(draw: random.Random, count: int) -> Stream:
     for n in range(count):
         yield event(draw.gauss(0.0, 1e-9) if n % 2 else draw.lognormvariate(0.0, 2.0), n)
@@ -217,7 +224,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, Any]] = {
 
 @pytest.mark.parametrize(
     "stream",
-    [of_many, shifts, noise, ramps, jumps, stuck, gaps, days, clocks, impossible, units],
+    [of_many, shifts, bumps, noise, ramps, jumps, stuck, gaps, days, clocks, impossible, units],
 )
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_rows_and_objects_give_the_same(

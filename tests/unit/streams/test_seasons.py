@@ -23,7 +23,7 @@ MONDAY = 1_767_571_200
 """2026-01-05T00:00:00Z, in seconds since 1970."""
 
 
-def drifts_of(values: list[float], step: int) -> list[int]:
+def drifts_of(values: list[float], step: float) -> list[int]:
     """Offsets at which a sensor that sends every `step` minutes is reported to have drifted."""
     pipeline = Pipeline(Settings(state={"signing_key": "a key for tests only"}), 0)
     records = []
@@ -101,6 +101,15 @@ def test_a_step_in_the_first_day_of_a_sensor_that_sends_every_minute_is_found(
         values = [draw.gauss(20.0 + size * (n >= change), 1.0) for n in range(change + 500)]
         found += any(change <= at for at in drifts_of(values, 1))
     assert found >= least
+
+
+def test_a_step_in_the_first_hours_of_a_sensor_that_sends_every_ten_seconds_is_found() -> None:
+    found = 0
+    for seed in range(12):
+        draw = random.Random(seed)
+        values = [draw.gauss(20.0 + 1.0 * (n >= 500), 1.0) for n in range(1000)]
+        found += any(at >= 500 for at in drifts_of(values, 1 / 6))
+    assert found >= 11
 
 
 def test_a_first_steep_night_is_no_error_of_the_model() -> None:
