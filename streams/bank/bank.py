@@ -302,20 +302,31 @@ class Bank:
         rows = len(self.names)
         numbers = np.flatnonzero((self.dirty[:rows] == 1) & (self.elsewhere[:rows] == 0))
         self.dirty[:] = 0
-        if self._beside or self._most_bytes > PART_BYTES:
-            alone = np.isin(numbers, list(self._beside)) | (self._most_bytes > PART_BYTES)
+        # Nearly nothing is as large as that; what is goes in parts.
+        most = PART_BYTES - self._most_bytes
+        large = [number for number, snapshot in self._beside.items() if len(snapshot) > most]
+        if large or most < 0:
+            alone = np.isin(numbers, large) | (most < 0)
             for number in numbers[alone].tolist():
                 self._write_alone(number, changes)
             numbers = numbers[~alone]
         self._write(numbers, changes)
 
     def _write(self, numbers: Any, changes: Changes) -> None:
-        """Write rows that have nothing beside them."""
+        """Write rows, none of which needs more than one record."""
         framing = self._most_bytes + records.KEY_FRAMING + records.FRAMING
         begins, ends, _ = self._signed
+        beside_at = np.zeros(len(numbers) + 1, np.int64)
+        snapshots = b""
+        if self._beside:
+            found = [self._beside.get(number, b"") for number in numbers.tolist()]
+            np.cumsum(np.fromiter(map(len, found), np.int64, len(found)), out=beside_at[1:])
+            snapshots = b"".join(found)
+        beside = np.frombuffer(snapshots, np.uint8)
         first = 0
         while first < len(numbers):
-            batch = changes.room(len(self.names[numbers[first]]) + framing)
+            size = len(self.names[numbers[first]]) + int(beside_at[first + 1] - beside_at[first])
+            batch = changes.room(size + framing)
             after, end = records.pack_many(
                 numbers,
                 first,
@@ -325,6 +336,8 @@ class Bank:
                 self._room_to_pack,
                 self.names.arena,
                 self.names.arena_at,
+                beside,
+                beside_at,
                 self._head,
                 self._most_bytes,
                 batch.data,
@@ -340,6 +353,7 @@ class Bank:
                 size = signed + written * (len(MAGIC) + _SIGNATURE)
                 changes.wrote(batch, int(end), written, size)
             else:
+                # Its id has to be escaped.
                 self._write_alone(int(numbers[first]), changes)
             first += max(1, written)
 

@@ -92,6 +92,8 @@ def pack_many(
     spare: Any,
     arena: Any,
     arena_at: Any,
+    beside: Any,
+    beside_at: Any,
     head: Any,
     most: int,
     out: Any,
@@ -111,11 +113,14 @@ def pack_many(
         See `streams.bank.packing.pack`.
     arena, arena_at
         Of `streams.bank.names.Names`.
+    beside, beside_at
+        What stands beside the rows, and where that of each place in `numbers` begins; at the end,
+        where that of the last one ends.
     head
         What every row begins with; the signature is of what stands behind the first `SIZE` bytes
         of it that are 0, after 4 others.
     most
-        The most that one row takes.
+        The most that one row takes, without what stands beside it.
     out, at, stop
         Where to write: from `at` on, and nothing behind `stop`.
     offset
@@ -139,7 +144,8 @@ def pack_many(
         number = numbers[place]
         name_at, name_ends = arena_at[number], arena_at[number + 1]
         key = name_ends - name_at + KEY_FRAMING
-        if at + most + key + FRAMING > stop or not _is_plain(arena, name_at, name_ends):
+        snapshot = beside_at[place + 1] - beside_at[place]
+        if at + most + snapshot + key + FRAMING > stop or not _is_plain(arena, name_at, name_ends):
             break
         # What follows depends on the length of the row, nearly always in the same way.
         before = 2 + size_of(offset + written) + size_of(key) + key
@@ -155,6 +161,7 @@ def pack_many(
             out,
             value_at + head.shape[0],
         )
+        value_ends = _copy(beside, beside_at[place], snapshot, out, value_ends)
         value = value_ends - value_at
         body = before + size_of(value) + value + 1
         by = size_of(body) - 2 + size_of(value) - 2

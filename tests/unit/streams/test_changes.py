@@ -174,6 +174,33 @@ def test_the_longest_of_them_is_longer_than_two_bytes_of_length_say() -> None:
     assert len(row) > 8192
 
 
+@needs_numba
+def test_what_stands_beside_rows_is_written_with_them() -> None:
+    pipeline, before = of_sensors([f"s-{number}" for number in range(30)], 200)
+    rng = np.random.default_rng(5)
+    shifted = rng.normal(30.0, 1.0, 3000)
+    texts = [
+        b'{"sensor_id":"s-%d","ts":%d,"value":%r}' % (n % 15, 1_767_620_000 + n, value)
+        for n, value in enumerate(shifted.tolist())
+    ]
+    first = 200 * 30
+    drifting = [FileRecord(first + n, 0, None, text) for n, text in enumerate(texts)]
+    pipeline.process("sensors", slice_of(drifting))
+    _, changes = pipeline.take()
+    bank = pipeline.kept.bank
+    assert bank is not None
+    held = {sensor_key(name): bank.stored(bank.names.find(name.encode())) for name in bank.ids()}
+    rows = {key: row for key, row in changes if key in held}
+    assert len(rows) == 15
+    assert rows == {key: held[key] for key in rows}
+    assert any(rows_of.split(row)[1] for row in held.values())
+    assert written(changes) == by_aiokafka(changes)
+    heir = Pipeline(configured(), 0)
+    heir.restore(Restored(Position(dict(pipeline.position)), _kept(before) | _kept(changes)))
+    assert heir.kept.bank is not None
+    assert {heir.kept.bank.stored(n) for n in range(len(heir.kept.bank))} == set(held.values())
+
+
 ids = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 
 
