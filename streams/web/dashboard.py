@@ -20,7 +20,6 @@ import structlog
 from confluent_kafka import (
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -144,8 +143,11 @@ class Watch:
         consumer = Consumer(
             {
                 **connection,
-                # Never joined: librdkafka asks for a name, and reads the partitions it is given.
-                "group.id": f"{self._settings.group}-dashboard",
+                # The group is asked how far it is, but never joined: this one reads the partitions
+                # that it is given, and commits nothing. An AdminClient that asks crashes while a
+                # broker that comes back does not know the group yet (librdkafka 2.16 answers such
+                # a refusal with a lookup in a consumer that an AdminClient does not have).
+                "group.id": self._settings.group,
                 "enable.auto.commit": False,
                 "enable.auto.offset.store": False,
                 "isolation.level": "read_committed",
@@ -159,7 +161,7 @@ class Watch:
                 begin = time.monotonic()
                 try:
                     self._assign_new(consumer)
-                    self._change_reasons(self._measure(admin))
+                    self._change_reasons(self._measure(admin, consumer))
                     self._last_error = None
                 except KafkaException as error:
                     self._read(consumer, 0.0)  # which also hands over what librdkafka says of it
@@ -203,7 +205,7 @@ class Watch:
         if new:
             consumer.incremental_assign(new)
 
-    def _measure(self, admin: AdminClient) -> list[str]:
+    def _measure(self, admin: AdminClient, consumer: Consumer) -> list[str]:
         """Read how far the group is in each partition of the sensors topic; return what lacks."""
         topic = self._settings.topic("sensors")
         found = admin.list_topics(timeout=_REQUEST_SECONDS).topics.get(topic)
@@ -211,7 +213,7 @@ class Watch:
             self._partitions = []
             return [f"topic {topic} does not exist: create it with `driftline topics create`"]
         asked = [TopicPartition(topic, partition) for partition in sorted(found.partitions)]
-        committed = _committed(admin, self._settings.group, asked)
+        committed = _committed(consumer, asked)
         first = _offsets(admin, asked, OffsetSpec.earliest())
         end = _offsets(admin, asked, OffsetSpec.latest())
         workers = _workers(admin, self._settings.group)
@@ -263,11 +265,12 @@ class _Recent:
         return sorted(self._kept.copy(), key=lambda event: str(event.get("ts")), reverse=True)
 
 
-def _committed(admin: AdminClient, group: str, asked: list[TopicPartition]) -> dict[int, int]:
-    request = [ConsumerGroupTopicPartitions(group, asked)]
-    answer = admin.list_consumer_group_offsets(request, request_timeout=_REQUEST_SECONDS)
-    partitions = answer[group].result().topic_partitions
-    return {tp.partition: tp.offset for tp in partitions if tp.offset >= 0}
+def _committed(consumer: Consumer, asked: list[TopicPartition]) -> dict[int, int]:
+    answer = consumer.committed(asked, timeout=_REQUEST_SECONDS)
+    for tp in answer:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return {tp.partition: tp.offset for tp in answer if tp.offset >= 0}
 
 
 def _offsets(
